@@ -1,0 +1,39 @@
+"""Chores of the transfer-learning course, off the page.
+
+Names are loaded when they are first used: `import tlhelpers` does not import TensorFlow.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "setup": "runtime",
+    "load_task": "tasks",
+    "list_tasks": "tasks",
+    "Task": "tasks",
+    "Split": "tasks",
+    "HubLayer": "hub",
+    "extract_features": "features",
+    "key_figures": "report",
+}
+_MODULES = ("features", "fetch", "glyphs", "hub", "plots", "report", "runtime", "tasks")
+
+__all__ = sorted([*_HOME, "glyphs", "plots"])
+
+
+def __getattr__(name):
+    if name in _HOME:
+        value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(
+            f"tlhelpers has no {name!r}. It offers: {', '.join(__all__)}."
+        )
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return __all__

@@ -1,0 +1,185 @@
+"""Extract features once, and keep them on disk."""
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+import warnings
+import zipfile
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm.auto import tqdm
+
+from . import fetch
+
+
+def extract_features(layer_or_model, images, batch_size=64, cache=True, progress=True):
+    """Feature vectors of images: one pass through a frozen network, remembered on disk.
+
+    Parameters
+    ----------
+    layer_or_model : keras.Model or keras.Layer
+        A built network whose output is `[n, d]`. It runs with `training=False`: no dropout, and
+        BatchNorm uses its stored statistics.
+    images : array of float32 `[n, height, width, 3]` in `[0, 1]`
+        float16 and float64 are converted.
+    batch_size : int
+        Images a forward pass.
+    cache : bool
+        Keep the features in `tlhelpers.fetch.cache_dir()` under a key made of the content of the
+        images, the weights and the architecture: change one of them and the pass is made again.
+    progress : bool
+        Show a progress bar when the pass takes over two seconds.
+
+    Returns
+    -------
+    float32 `[n, d]`
+
+    Raises
+    ------
+    TypeError, ValueError
+        Images of another type, shape or range, or with NaN; a network whose output is not
+        `[n, d]`. The message says what came and how to mend it.
+
+    Notes
+    -----
+    Features of a frozen network as input of a small classifier: Donahue et al., "DeCAF" (2014);
+    Razavian et al., "CNN features off-the-shelf" (2014).
+
+    Examples
+    --------
+    >>> features = extract_features(backbone, task.train.images)  # doctest: +SKIP
+    """
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size!r}; give a whole number of at least 1.")
+    images = check_images(images)
+    _check_network(layer_or_model, images)
+    path = _cache_path(layer_or_model, images) if cache else None
+    if path is not None:
+        kept = _read(path, len(images))
+        if kept is not None:
+            return kept
+    features = _forward(layer_or_model, images, batch_size, progress)
+    if path is not None:
+        _write(path, features)
+    return features
+
+
+def check_images(images):
+    """Return images as float32 `[n, height, width, 3]`, or say what is wrong with them."""
+    images = np.asarray(images)
+    if images.dtype.kind != "f":
+        mend = " Divide by 255: images.astype('float32') / 255." if images.dtype.kind in "iu" else ""
+        raise TypeError(f"Images are of type {images.dtype}; float32 in [0, 1] is expected.{mend}")
+    if images.ndim != 4 or images.shape[-1] != 3:
+        mend = {
+            2: " For one grey picture: np.repeat(image[None, :, :, None], 3, axis=-1).",
+            3: " For one colour picture: images[None]. For grey pictures [n, height, width]: "
+            "np.repeat(images[..., None], 3, axis=-1).",
+        }.get(images.ndim, " For grey pictures: np.repeat(images, 3, axis=-1).")
+        raise ValueError(
+            f"Images have shape {list(images.shape)}; [n, height, width, 3] is expected.{mend}"
+        )
+    if images.size == 0:
+        raise ValueError(
+            f"Images are empty (shape {list(images.shape)}); at least one picture is expected."
+        )
+    low, high = images.min(), images.max()
+    if not np.isfinite(low) or not np.isfinite(high):
+        bad = np.flatnonzero(~np.isfinite(images).all((1, 2, 3)))
+        raise ValueError(
+            f"{len(bad)} of {len(images)} images hold NaN or infinity, the first is images[{bad[0]}]. "
+            "Drop them: images[np.isfinite(images).all((1, 2, 3))]."
+        )
+    if low < -1e-6 or high > 1 + 1e-6:
+        mend = "Divide by 255." if low >= 0 and high <= 255 else "Rescale them to [0, 1]."
+        raise ValueError(
+            f"Images range from {low:.4g} to {high:.4g}; values in [0, 1] are expected. {mend}"
+        )
+    return np.ascontiguousarray(images, np.float32)
+
+
+def _check_network(network, images):
+    if not isinstance(network, keras.Layer):
+        raise TypeError(
+            f"{type(network).__name__} is not a Keras layer or model. "
+            "Give a keras.Model, or tl.HubLayer(task.backbone)."
+        )
+    wanted = getattr(network, "input_shape", None) if network.built else None
+    if isinstance(wanted, tuple) and len(wanted) == 4:
+        fits = zip(wanted[1:], images.shape[1:], strict=True)
+        if any(want not in (None, got) for want, got in fits):
+            raise ValueError(
+                f"Images have shape {list(images.shape)}; {network.name} expects "
+                f"{['n', *wanted[1:]]}. Resize them: keras.ops.image.resize(images, {wanted[1:3]})."
+            )
+
+
+def _forward(network, images, batch_size, progress):
+    network(images[:1], training=False)  # builds what is not built, outside of any trace
+
+    @tf.function(reduce_retracing=True)
+    def forward(batch):
+        return network(batch, training=False)
+
+    starts = range(0, len(images), batch_size)
+    bar = tqdm(
+        starts, desc="features", leave=False, delay=2, file=sys.stdout, disable=not progress
+    )
+    parts = [np.asarray(forward(images[start : start + batch_size]), np.float32) for start in bar]
+    shape = parts[0].shape
+    if len(shape) != 2:
+        raise ValueError(
+            f"{network.name} gives an output of shape {['n', *shape[1:]]}; feature vectors [n, d] "
+            "are expected. End the network with GlobalAveragePooling2D or Flatten."
+        )
+    return np.concatenate(parts)
+
+
+def _cache_path(network, images):
+    """File for these features, or None when the network cannot be told apart from others."""
+    try:
+        layers = list(network._flatten_layers()) if isinstance(network, keras.Model) else [network]
+        what = [keras.saving.serialize_keras_object(network)]
+        what += [getattr(layer, "fingerprint", "") for layer in layers]
+        description = json.dumps(what, sort_keys=True, default=repr)
+    except (NotImplementedError, TypeError, ValueError):
+        return None  # a model written as a class without get_config: no key, no cache
+    key = hashlib.sha256(f"{keras.__version__} {tf.__version__} {description}".encode())
+    for array in [*(weight.numpy() for weight in network.weights), images]:
+        key.update(f"{array.shape}{array.dtype}".encode())
+        key.update(np.ascontiguousarray(array))
+    return fetch.cache_dir() / "features" / f"{key.hexdigest()}.npz"
+
+
+def _read(path, n):
+    """Features of a cache file; None when it is absent, cut off, damaged or unreadable."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            features = file["features"]  # numpy checks the CRC of the whole array
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
+    return features if features.shape[0] == n else None
+
+
+def _write(path, features):
+    """Write beside, then rename: another process sees the whole file or none."""
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+            temporary = file.name
+            np.savez(file, features=features)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary and os.path.exists(temporary):
+            os.remove(temporary)
+        warnings.warn(
+            f"Features were computed but not kept: cannot write to {path.parent} "
+            f"({error.strerror or error}). Set TLHELPERS_CACHE to a folder with room, or pass "
+            "cache=False.",
+            stacklevel=3,
+        )

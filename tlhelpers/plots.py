@@ -1,0 +1,220 @@
+"""Pictures of the course. Each function takes `ax=None` and returns the Axes it drew on.
+
+Lines differ by marker and dash as well as by colour, so that they can be told apart in grey.
+"""
+
+import itertools
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+# Okabe and Ito's palette, safe for colour-blind readers, dark to light.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+
+
+def _axes(ax, width, height):
+    if ax is not None:
+        return ax
+    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def _same_length(**arrays):
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        got = ", ".join(f"{n} {name}" for name, n in lengths.items())
+        raise ValueError(f"Lengths do not match: got {got}; one of each per picture is expected.")
+    if not min(lengths.values()):
+        raise ValueError(f"Nothing to draw: {' and '.join(lengths)} are empty.")
+
+
+def _styles():
+    looks = zip(_COLOURS, _MARKERS, _DASHES, strict=True)
+    return ({"color": c, "marker": m, "linestyle": d} for c, m, d in itertools.cycle(looks))
+
+
+def image_grid(images, titles=None, columns=10, ax=None):
+    """Pictures in rows, with an optional title under each.
+
+    Parameters
+    ----------
+    images : `[n, height, width]` or `[n, height, width, 3]` in `[0, 1]`
+    titles : sequence of n short strings
+    columns : int
+    """
+    images = np.asarray(images, np.float32)
+    titles = [""] * len(images) if titles is None else [str(title) for title in titles]
+    _same_length(images=images, titles=titles)
+    if images.ndim == 3:
+        images = np.repeat(images[..., None], 3, axis=-1)
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    height, width = images.shape[1:3]
+    label = round(0.45 * height) * any(titles)
+    gap = max(1, width // 16)
+    sheet = np.ones((rows * (height + label + gap), columns * (width + gap), 3))
+    ax = _axes(ax, 0.75 * columns, 0.75 * rows * (height + label) / width)
+    for i, (image, title) in enumerate(zip(images, titles, strict=True)):
+        y, x = i // columns * (height + label + gap), i % columns * (width + gap)
+        sheet[y : y + height, x : x + width] = np.clip(image, 0, 1)
+        ax.text(x + width / 2, y + height, title, ha="center", va="top", fontsize=8)
+    ax.imshow(sheet, interpolation="nearest")
+    ax.set_axis_off()
+    return ax
+
+
+def learning_curves(runs, metric="val_accuracy", ax=None):
+    """A metric against epochs: the mean over seeds, and a band from the lowest to the highest.
+
+    Parameters
+    ----------
+    runs : dict of name -> list of `keras.callbacks.History` (one a seed), or of their `.history`
+    metric : str
+        A key of the histories.
+
+    Raises
+    ------
+    ValueError
+        The metric was not recorded; the message lists those that were.
+    """
+    ax = _axes(ax, 6, 3.5)
+    for (name, histories), style in zip(runs.items(), _styles(), strict=False):
+        records = [getattr(history, "history", history) for history in histories]
+        for record in records:
+            if metric not in record:
+                raise ValueError(
+                    f"{name!r} has no metric {metric!r}. It has: {', '.join(record)}."
+                )
+        longest = max(len(record[metric]) for record in records)
+        values = np.full((len(records), longest), np.nan)  # early stopping: unequal lengths
+        for row, record in zip(values, records, strict=True):
+            row[: len(record[metric])] = record[metric]
+        _band(ax, np.arange(1, longest + 1), values, name, style)
+    ax.set(xlabel="epoch", ylabel=metric.replace("val_", "validation ").replace("_", " "))
+    ax.legend()
+    return ax
+
+
+def labels_curve(table, ax=None):
+    """Accuracy against labels per class: the mean over draws, and a band from lowest to highest.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a run, with columns `method`, `labels_per_class` and `accuracy` (0 to 1).
+    """
+    missing = {"method", "labels_per_class", "accuracy"} - set(table.columns)
+    if missing:
+        raise ValueError(
+            f"The table has columns {list(table.columns)}; it also needs {sorted(missing)}."
+        )
+    ax = _axes(ax, 6.5, 4)
+    for (name, rows), style in zip(table.groupby("method", sort=False), _styles(), strict=False):
+        budgets = sorted(rows["labels_per_class"].unique())
+        runs = [rows.loc[rows["labels_per_class"] == b, "accuracy"].to_numpy() for b in budgets]
+        values = np.full((max(map(len, runs)), len(budgets)), np.nan)
+        for column, run in enumerate(runs):
+            values[: len(run), column] = run
+        _band(ax, np.array(budgets), values, name, style)
+    ticks = sorted(table["labels_per_class"].unique())
+    ax.set_xscale("log")
+    ax.set_xticks(ticks, [str(tick) for tick in ticks])
+    ax.minorticks_off()
+    ax.set(xlabel="labels per class (logarithmic)", ylabel="accuracy")
+    ax.grid(alpha=0.3)
+    ax.legend(fontsize=8)
+    return ax
+
+
+def _band(ax, x, values, name, style):
+    """Mean line and lowest-to-highest band of values `[runs, x]`; NaN stands for no value."""
+    ax.fill_between(
+        x, np.nanmin(values, 0), np.nanmax(values, 0), color=style["color"], alpha=0.15, lw=0
+    )
+    ax.plot(x, np.nanmean(values, 0), label=name, markersize=4, **style)
+
+
+def confusion_matrix(labels, predictions, class_names, ax=None):
+    """How often each true class (row) was given each predicted class (column)."""
+    from sklearn.metrics import ConfusionMatrixDisplay
+
+    _same_length(labels=labels, predictions=predictions)
+    ax = _axes(ax, 0.4 * len(class_names) + 1, 0.4 * len(class_names) + 1)
+    ConfusionMatrixDisplay.from_predictions(
+        labels,
+        predictions,
+        labels=np.arange(len(class_names)),
+        display_labels=class_names,
+        cmap="Greys",
+        colorbar=False,
+        ax=ax,
+        text_kw={"fontsize": 8},
+    )
+    ax.set(xlabel="predicted", ylabel="true")
+    return ax
+
+
+def most_wrong(images, labels, probabilities, class_names, n=10, ax=None):
+    """The errors that the classifier was surest of, surest first.
+
+    Parameters
+    ----------
+    images : `[m, height, width, 3]` in `[0, 1]`
+    labels : int `[m]`
+    probabilities : float `[m, classes]`
+        Rows sum to 1.
+    class_names : sequence of str
+    n : int
+        How many errors at most. When there is none, the Axes say so.
+    """
+    labels, probabilities = np.asarray(labels), np.asarray(probabilities)
+    _same_length(images=images, labels=labels, probabilities=probabilities)
+    guess = probabilities.argmax(1)
+    wrong = np.flatnonzero(guess != labels)
+    wrong = wrong[np.argsort(-probabilities[wrong, guess[wrong]], kind="stable")][:n]
+    if not len(wrong):
+        ax = _axes(ax, 4, 1)
+        ax.text(0.5, 0.5, "no errors", ha="center")
+        ax.set_axis_off()
+        return ax
+    titles = [
+        f"{class_names[labels[i]]} → {class_names[guess[i]]}\n{probabilities[i, guess[i]]:.0%}"
+        for i in wrong
+    ]
+    return image_grid(np.asarray(images)[wrong], titles, ax=ax)
+
+
+def embedding(features, labels, class_names, method="tsne", seed=0, ax=None):
+    """Feature vectors drawn on a plane, each sample as the name of its class.
+
+    Parameters
+    ----------
+    features : float `[n, d]`
+    labels : int `[n]`
+    class_names : sequence of str
+    method : "tsne" or "pca"
+        t-SNE (van der Maaten and Hinton, 2008) keeps neighbours together; PCA keeps the
+        directions of most variance.
+    seed : int
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+
+    if method not in ("tsne", "pca"):
+        raise ValueError(f"method is {method!r}; give 'tsne' or 'pca'.")
+    features, labels = np.asarray(features), np.asarray(labels)
+    _same_length(features=features, labels=labels)
+    if method == "pca":
+        points = PCA(2, random_state=seed).fit_transform(features)
+    else:
+        perplexity = min(30, (len(features) - 1) / 3)
+        points = TSNE(2, perplexity=perplexity, random_state=seed).fit_transform(features)
+    ax = _axes(ax, 5, 5)
+    ax.scatter(*points.T, s=0)
+    for label, name in enumerate(class_names):
+        for x, y in points[labels == label]:
+            colour = _COLOURS[label % len(_COLOURS)]
+            ax.text(x, y, name, color=colour, fontsize=7, ha="center", va="center")
+    ax.set(xticks=[], yticks=[], title=f"{'t-SNE' if method == 'tsne' else 'PCA'} of the features")
+    return ax

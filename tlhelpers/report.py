@@ -1,0 +1,58 @@
+"""The key figures of a notebook: shown to the reader, and stored as data in the cell's output."""
+
+MIME_TYPE = "application/vnd.tlhelpers.key-figures+json"
+
+
+class KeyFigures(dict):
+    """Figures by name. Jupyter shows them as a table and keeps them as data beside it."""
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return {
+            "text/plain": repr(self),
+            "text/html": self._table().to_html(),
+            MIME_TYPE: dict(self),
+        }
+
+    def __repr__(self):
+        return self._table().to_string()
+
+    def _table(self):
+        import pandas as pd
+
+        shown = [f"{v:,}" if isinstance(v, int) else f"{v:.3g}" for v in self.values()]
+        return pd.DataFrame({"value": shown}, index=list(self))
+
+
+def key_figures(**figures):
+    """The figures a notebook ends with; make it the last line of a cell.
+
+    Each is an int or a finite float with a name of its own. Jupyter shows a table; the numbers
+    also stand in the output as data, from which the README's results are gathered and tested.
+
+    Raises
+    ------
+    TypeError
+        A figure is not a number.
+    ValueError
+        A figure is NaN or infinite, or there is none.
+
+    Examples
+    --------
+    >>> key_figures(accuracy=0.9712, trainable_parameters=1290)
+                         value
+    accuracy             0.971
+    trainable_parameters 1,290
+    """
+    import math
+    import numbers
+
+    if not figures:
+        raise ValueError("No figures given. Name each one: key_figures(test_accuracy=0.97).")
+    plain = KeyFigures()
+    for name, value in figures.items():
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            raise TypeError(f"{name} is {value!r}; a number is expected.")
+        if not math.isfinite(value):
+            raise ValueError(f"{name} is {value}; a finite number is expected.")
+        plain[name] = int(value) if isinstance(value, numbers.Integral) else float(value)
+    return plain

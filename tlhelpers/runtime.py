@@ -1,0 +1,193 @@
+"""Prepare the machine, and say in one line what runs where."""
+
+import contextlib
+import importlib.metadata
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+
+MINIMUM_PYTHON, TOO_NEW_PYTHON = (3, 11), (3, 14)
+
+
+class UnsupportedEnvironment(RuntimeError):
+    """Python, or a package this course stands on, is of a version that cannot work."""
+
+
+def check_python(version=None):
+    """Raise `UnsupportedEnvironment` unless Python is 3.11, 3.12 or 3.13."""
+    version = tuple(version or sys.version_info)[:2]
+    if not MINIMUM_PYTHON <= version < TOO_NEW_PYTHON:
+        raise UnsupportedEnvironment(
+            f"This is Python {version[0]}.{version[1]}; the course needs Python 3.11, 3.12 or 3.13, "
+            "the versions that TensorFlow 2.20-2.21 supports. "
+            "Install one of them and create the environment again."
+        )
+
+
+def check_setuptools(version=None):
+    """Raise `UnsupportedEnvironment` unless setuptools still has what tensorflow_hub imports."""
+    remedy = "Run: python -m pip install 'setuptools<82', then restart the kernel."
+    try:
+        version = version or importlib.metadata.version("setuptools")
+    except importlib.metadata.PackageNotFoundError:
+        raise UnsupportedEnvironment(
+            f"setuptools is not installed, and tensorflow_hub imports its pkg_resources. {remedy}"
+        ) from None
+    if int(version.split(".")[0]) >= 82:
+        raise UnsupportedEnvironment(
+            f"setuptools is {version}; tensorflow_hub needs a version below 82, "
+            f"because it imports pkg_resources, which 82 removed. {remedy}"
+        )
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What this session runs on. Printing it gives the line that `setup` shows."""
+
+    device: str
+    gpus: int
+    memory_gib: float | None
+    tensorflow: str
+    keras: str
+    colab: bool
+    seed: int
+    mixed_precision: str
+    notes: tuple = ()
+
+    def __str__(self):
+        memory = f" ({self.memory_gib:.0f} GiB)" if self.memory_gib else ""
+        place = "Colab" if self.colab else "local"
+        line = (
+            f"Running on {self.device}{memory}, {place}: TensorFlow {self.tensorflow}, "
+            f"Keras {self.keras}, {self.mixed_precision}, seed {self.seed}"
+        )
+        return ". Note: ".join([line, *self.notes])
+
+
+def setup(seed=0, mixed_precision=None):
+    """Prepare TensorFlow for a notebook, print one line about it and return that as an object.
+
+    Turns on memory growth for every GPU, seeds Python, NumPy and TensorFlow, and silences
+    TensorFlow's start-up messages. It may be called again, or after TensorFlow was used; what
+    can no longer be changed is said in `notes`.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of Python's `random`, NumPy and TensorFlow, 0 to 2**32 - 1.
+    mixed_precision : bool or None
+        True computes in float16 and keeps weights in float32 (faster on recent GPUs), False
+        computes in float32, None leaves Keras as it is.
+
+    Returns
+    -------
+    Runtime
+        Device, memory, versions and notes.
+
+    Raises
+    ------
+    UnsupportedEnvironment
+        Python or setuptools is of a version that cannot work.
+    TypeError, ValueError
+        `seed` is not such an integer, or `mixed_precision` is not True, False or None.
+
+    Examples
+    --------
+    >>> import tlhelpers as tl
+    >>> runtime = tl.setup(seed=0)  # doctest: +SKIP
+    Running on CPU (24 GiB), local: TensorFlow 2.21.0, Keras 3.15.1, float32, seed 0
+    """
+    if not isinstance(seed, int) or isinstance(seed, bool):
+        raise TypeError(f"seed is {seed!r}; give a whole number, for example seed=0.")
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed is {seed}; give a whole number from 0 to {2**32 - 1}.")
+    if mixed_precision not in (True, False, None):
+        raise ValueError(f"mixed_precision is {mixed_precision!r}; give True, False or None.")
+    check_python()
+    check_setuptools()
+    tf, keras = _import_quietly()
+    notes = []
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        try:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        except (RuntimeError, ValueError):
+            if not tf.config.experimental.get_memory_growth(gpu):
+                notes.append(
+                    f"memory growth of {gpu.name} stays off, because TensorFlow was already in "
+                    "use; restart the kernel and call setup first"
+                )
+    if mixed_precision is not None:
+        keras.mixed_precision.set_dtype_policy("mixed_float16" if mixed_precision else "float32")
+        if mixed_precision and not gpus:
+            notes.append("mixed precision makes a CPU slower, not faster")
+    keras.utils.set_random_seed(seed)
+    runtime = Runtime(
+        device=_device_name(tf, gpus),
+        gpus=len(gpus),
+        memory_gib=_memory_gib(),
+        tensorflow=tf.__version__,
+        keras=keras.__version__,
+        colab="google.colab" in sys.modules,
+        seed=seed,
+        mixed_precision=keras.mixed_precision.dtype_policy().name,
+        notes=tuple(notes),
+    )
+    print(runtime)
+    return runtime
+
+
+def _device_name(tf, gpus):
+    if not gpus:
+        return "CPU"
+    name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
+    return f"{len(gpus)} x {name}" if len(gpus) > 1 else name
+
+
+def _memory_gib():
+    """Memory of the machine in GiB; None where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _import_quietly():
+    """Import TensorFlow and Keras without their start-up lines; a failed import is shown whole.
+
+    TensorFlow's C++ code writes some lines before it reads any log level, so they are caught
+    where they come out: at file descriptor 2.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if "tensorflow" in sys.modules:
+        return _import_both()
+    with tempfile.TemporaryFile() as caught:
+        try:
+            with _stderr_to(caught):
+                return _import_both()
+        except BaseException:
+            caught.seek(0)
+            sys.stderr.write(caught.read().decode(errors="replace"))
+            raise
+
+
+def _import_both():
+    import keras
+    import tensorflow as tf
+
+    tf.get_logger().setLevel("ERROR")
+    tf.config.list_physical_devices()  # the last of the start-up lines come here
+    return tf, keras
+
+
+@contextlib.contextmanager
+def _stderr_to(file):
+    sys.stderr.flush()
+    kept = os.dup(2)
+    os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
