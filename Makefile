@@ -1,0 +1,50 @@
+# The first Python that this course supports: the machine's own python3, or a named version of it.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; \
+	done)
+BIN := .venv/bin
+STAMP := .venv/.installed
+# Without a screen JupyterLab prints its address instead of opening a browser.
+LAB_ARGS ?= $(if $(filter Linux,$(shell uname)),$(if $(DISPLAY)$(WAYLAND_DISPLAY),,--no-browser)) \
+	$(if $(filter 0,$(shell id -u)),--allow-root)
+
+.PHONY: help lab test notebooks lint lock bench test-colab pretrain
+.DEFAULT_GOAL := help
+
+help:  ## list the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/:/' | awk -F: '{printf "  make %-12s%s\n", $$1, $$2}'
+
+# Made anew whenever the lock changes, so that what is installed is exactly what is locked.
+$(STAMP): requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 was found. Install one, or run: make PYTHON=/path/to/python $(MAKECMDGOALS)"; exit 1; }
+	@echo "Creating .venv with $(PYTHON); the first time this downloads about 1 GB."
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+lab: $(STAMP)  ## open the course in JupyterLab
+	$(BIN)/jupyter lab --notebook-dir=notebooks $(LAB_ARGS)
+
+test: $(STAMP)  ## unit tests, and every notebook from top to bottom
+	$(BIN)/python -m pytest
+
+notebooks: $(STAMP)  ## execute every notebook in place; refresh the README's tables and picture
+	$(BIN)/python tools/build_notebooks.py
+
+lint: $(STAMP)  ## ruff on code and notebooks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+lock: $(STAMP)  ## rebuild requirements.txt from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras --upgrade \
+		--generate-hashes --no-annotate --custom-compile-command 'make lock' --output-file requirements.txt
+
+bench: $(STAMP)  ## speed, as ratios against what one would write instead
+	$(BIN)/python tools/bench.py
+
+pretrain: $(STAMP)  ## train GlyphNet again and write data/
+	$(BIN)/python tools/pretrain_glyphnet.py
+
+test-colab: $(STAMP)  ## install beside Colab's versions: none may change, and the notebooks run
+	$(BIN)/python tools/test_colab.py
