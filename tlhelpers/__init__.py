@@ -28,9 +28,7 @@ def __getattr__(name):
     elif name in _MODULES:
         value = importlib.import_module(f"{__name__}.{name}")
     else:
-        raise AttributeError(
-            f"tlhelpers has no {name!r}. It offers: {', '.join(__all__)}."
-        )
+        raise AttributeError(f"tlhelpers has no {name!r}. It offers: {', '.join(__all__)}.")
     globals()[name] = value
     return value
 

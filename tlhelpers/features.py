@@ -72,7 +72,9 @@ def check_images(images):
     """Return images as float32 `[n, height, width, 3]`, or say what is wrong with them."""
     images = np.asarray(images)
     if images.dtype.kind != "f":
-        mend = " Divide by 255: images.astype('float32') / 255." if images.dtype.kind in "iu" else ""
+        mend = (
+            " Divide by 255: images.astype('float32') / 255." if images.dtype.kind in "iu" else ""
+        )
         raise TypeError(f"Images are of type {images.dtype}; float32 in [0, 1] is expected.{mend}")
     if images.ndim != 4 or images.shape[-1] != 3:
         mend = {
@@ -91,8 +93,8 @@ def check_images(images):
     if not np.isfinite(low) or not np.isfinite(high):
         bad = np.flatnonzero(~np.isfinite(images).all((1, 2, 3)))
         raise ValueError(
-            f"{len(bad)} of {len(images)} images hold NaN or infinity, the first is images[{bad[0]}]. "
-            "Drop them: images[np.isfinite(images).all((1, 2, 3))]."
+            f"{len(bad)} of {len(images)} images hold NaN or infinity, the first is "
+            f"images[{bad[0]}]. Drop them: images[np.isfinite(images).all((1, 2, 3))]."
         )
     if low < -1e-6 or high > 1 + 1e-6:
         mend = "Divide by 255." if low >= 0 and high <= 255 else "Rescale them to [0, 1]."
@@ -108,7 +110,9 @@ def _check_network(network, images):
             f"{type(network).__name__} is not a Keras layer or model. "
             "Give a keras.Model, or tl.HubLayer(task.backbone)."
         )
-    wanted = getattr(network, "input_shape", None) if network.built else None
+    # a model has input_shape once it is built, a HubLayer has input_spec
+    wanted = getattr(network, "input_shape", None)
+    wanted = wanted or getattr(getattr(network, "input_spec", None), "shape", None)
     if isinstance(wanted, tuple) and len(wanted) == 4:
         fits = zip(wanted[1:], images.shape[1:], strict=True)
         if any(want not in (None, got) for want, got in fits):
@@ -126,9 +130,7 @@ def _forward(network, images, batch_size, progress):
         return network(batch, training=False)
 
     starts = range(0, len(images), batch_size)
-    bar = tqdm(
-        starts, desc="features", leave=False, delay=2, file=sys.stdout, disable=not progress
-    )
+    bar = tqdm(starts, desc="features", leave=False, delay=2, file=sys.stdout, disable=not progress)
     parts = [np.asarray(forward(images[start : start + batch_size]), np.float32) for start in bar]
     shape = parts[0].shape
     if len(shape) != 2:
@@ -143,7 +145,7 @@ def _cache_path(network, images):
     """File for these features, or None when the network cannot be told apart from others."""
     try:
         layers = list(network._flatten_layers()) if isinstance(network, keras.Model) else [network]
-        what = [keras.saving.serialize_keras_object(network)]
+        what = [_without_names(keras.saving.serialize_keras_object(network), {})]
         what += [getattr(layer, "fingerprint", "") for layer in layers]
         description = json.dumps(what, sort_keys=True, default=repr)
     except (NotImplementedError, TypeError, ValueError):
@@ -153,6 +155,27 @@ def _cache_path(network, images):
         key.update(f"{array.shape}{array.dtype}".encode())
         key.update(np.ascontiguousarray(array))
     return fetch.cache_dir() / "features" / f"{key.hexdigest()}.npz"
+
+
+def _without_names(node, numbers):
+    """Serialised network with layers numbered, since Keras gives a rebuilt layer another name."""
+
+    def number(name):
+        if isinstance(name, list):
+            return [number(part) for part in name]
+        return numbers.setdefault(name, len(numbers)) if isinstance(name, str) else name
+
+    if isinstance(node, list | tuple):
+        return [_without_names(part, numbers) for part in node]
+    if not isinstance(node, dict):
+        return node
+    is_layer = "trainable" in node or "inbound_nodes" in node  # and not, say, a dtype's name
+    return {
+        key: number(value)
+        if key in ("keras_history", "input_layers", "output_layers") or (key == "name" and is_layer)
+        else _without_names(value, numbers)
+        for key, value in node.items()
+    }
 
 
 def _read(path, n):

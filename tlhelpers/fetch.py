@@ -1,6 +1,7 @@
 """Find a pretrained module: embedded, in a folder, in a mirror, or on the internet."""
 
 import os
+import warnings
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -75,7 +76,9 @@ def _downloaded(address):
     from .runtime import check_setuptools
 
     check_setuptools()
-    import tensorflow_hub
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "pkg_resources is deprecated")  # says setuptools<82 too
+        import tensorflow_hub
 
     # tensorflow_hub's own default is the temporary folder, where half-deleted modules break it.
     os.environ.setdefault("TFHUB_CACHE_DIR", str(cache_dir() / "modules"))
@@ -83,7 +86,7 @@ def _downloaded(address):
         return Path(tensorflow_hub.resolve(address))
     except Exception as error:
         raise ConnectionError(
-            f"Could not download {address} ({type(error).__name__}: {error}). Without internet, use "
-            "embedded:glyphnet, or set TLHELPERS_MIRROR to a folder that holds "
-            f"modules{urlparse(address).path}/saved_model.pb."
+            f"Could not download {address} ({type(error).__name__}: {error}). "
+            "Without internet, use embedded:glyphnet, or set TLHELPERS_MIRROR to a folder that "
+            f"holds modules{urlparse(address).path}/saved_model.pb."
         ) from error

@@ -150,7 +150,7 @@ def refit(images, margin=0.0):
 
     Takes and returns float32 `[n, size, size]`; `margin` is one number or `[n]` of them.
     """
-    n, size = len(images), images.shape[1]
+    size = images.shape[1]
     ink = images > 0.25
     rows, columns = ink.any(2), ink.any(1)
     empty = ~rows.any(1)
@@ -160,7 +160,10 @@ def refit(images, margin=0.0):
     side = np.maximum(bottom - top, right - left) + 1
     step = (side / size / (1 - 2 * np.asarray(margin)))[:, None, None]
     axis = np.arange(size) - (size - 1) / 2
-    middle_row, middle_column = ((top + bottom) / 2)[:, None, None], ((left + right) / 2)[:, None, None]
+    middle_row, middle_column = (
+        ((top + bottom) / 2)[:, None, None],
+        ((left + right) / 2)[:, None, None],
+    )
     return _sample(images, middle_row + axis[:, None] * step, middle_column + axis * step)
 
 

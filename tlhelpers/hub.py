@@ -33,6 +33,15 @@ def share_storage(layer, variable, name, trainable):
     return weight
 
 
+def _input_spec(module):
+    """Shape the module accepts, for Keras to check; None when the module does not tell."""
+    try:
+        (first, *_), _ = module.__call__.concrete_functions[0].structured_input_signature
+        return keras.layers.InputSpec(shape=tuple(first.shape))
+    except (AttributeError, IndexError, TypeError, ValueError):
+        return None
+
+
 @keras.saving.register_keras_serializable(package="tlhelpers")
 class HubLayer(keras.layers.Layer):
     """A TF Hub module (reusable SavedModel) as a Keras 3 layer.
@@ -78,6 +87,7 @@ class HubLayer(keras.layers.Layer):
                 "`__call__` and a list `variables` were expected (the reusable SavedModel "
                 "interface). Models saved by `model.save` are loaded with keras.models.load_model."
             )
+        self.input_spec = _input_spec(self._module)
         graph = (path / "saved_model.pb").read_bytes()
         self.fingerprint = hashlib.sha256(graph).hexdigest()
         may_train = {id(v) for v in getattr(self._module, "trainable_variables", ())}

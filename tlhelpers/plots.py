@@ -46,6 +46,11 @@ def image_grid(images, titles=None, columns=10, ax=None):
     images = np.asarray(images, np.float32)
     titles = [""] * len(images) if titles is None else [str(title) for title in titles]
     _same_length(images=images, titles=titles)
+    if images.ndim not in (3, 4):
+        raise ValueError(
+            f"Images have shape {list(images.shape)}; [n, height, width] or "
+            "[n, height, width, 3] is expected. For one picture: images[None]."
+        )
     if images.ndim == 3:
         images = np.repeat(images[..., None], 3, axis=-1)
     columns = min(columns, len(images))
@@ -78,14 +83,16 @@ def learning_curves(runs, metric="val_accuracy", ax=None):
     ValueError
         The metric was not recorded; the message lists those that were.
     """
+    if not runs:
+        raise ValueError("Nothing to draw: runs is empty.")
     ax = _axes(ax, 6, 3.5)
     for (name, histories), style in zip(runs.items(), _styles(), strict=False):
         records = [getattr(history, "history", history) for history in histories]
+        if not records:
+            raise ValueError(f"{name!r} has no history; give a list with one a seed.")
         for record in records:
             if metric not in record:
-                raise ValueError(
-                    f"{name!r} has no metric {metric!r}. It has: {', '.join(record)}."
-                )
+                raise ValueError(f"{name!r} has no metric {metric!r}. It has: {', '.join(record)}.")
         longest = max(len(record[metric]) for record in records)
         values = np.full((len(records), longest), np.nan)  # early stopping: unequal lengths
         for row, record in zip(values, records, strict=True):

@@ -39,9 +39,9 @@ def key_figures(**figures):
     Examples
     --------
     >>> key_figures(accuracy=0.9712, trainable_parameters=1290)
-                         value
-    accuracy             0.971
-    trainable_parameters 1,290
+                          value
+    accuracy              0.971
+    trainable_parameters  1,290
     """
     import math
     import numbers

@@ -19,8 +19,8 @@ def check_python(version=None):
     version = tuple(version or sys.version_info)[:2]
     if not MINIMUM_PYTHON <= version < TOO_NEW_PYTHON:
         raise UnsupportedEnvironment(
-            f"This is Python {version[0]}.{version[1]}; the course needs Python 3.11, 3.12 or 3.13, "
-            "the versions that TensorFlow 2.20-2.21 supports. "
+            f"This is Python {version[0]}.{version[1]}; the course needs Python 3.11, 3.12 or "
+            "3.13, the versions that TensorFlow 2.20-2.21 supports. "
             "Install one of them and create the environment again."
         )
 

@@ -139,7 +139,7 @@ def _digits():
         validation=everything.take(validation),
         test=everything.take(~train & ~validation),
         source="GlyphNet: printed letters of the fonts in matplotlib, warped; no digits",
-        target="handwritten digits of scikit-learn (UCI Optical Recognition, Alpaydin and Kaynak 1998)",
+        target="handwritten digits in scikit-learn (UCI ML Repository; Alpaydin and Kaynak, 1998)",
         licence="backbone Apache-2.0; digits CC BY 4.0",
     )
 

@@ -1,0 +1,73 @@
+"""Fixtures: a cache folder of its own for every test, a tiny module, a tiny network."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["MPLBACKEND"] = "Agg"
+os.environ.pop("TLHELPERS_MIRROR", None)
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("TLHELPERS_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+
+
+@pytest.fixture(scope="session")
+def digits():
+    from tlhelpers import load_task
+
+    return load_task("digits")
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).random((12, 8, 8, 3), np.float32)
+
+
+@pytest.fixture(scope="session")
+def tiny_module(tmp_path_factory):
+    """Folder of a SavedModel `[n, 8, 8, 3] -> [n, 4]` with BatchNorm, in TF Hub's interface."""
+    import tensorflow as tf
+
+    kernel = tf.Variable(tf.random.stateless_normal((192, 4), (1, 2)), name="dense/kernel")
+    mean = tf.Variable(tf.zeros(4), name="norm/moving_mean", trainable=False)
+
+    @tf.function
+    def call(images, training=False):
+        x = tf.reshape(images, (-1, 192)) @ kernel
+        if training:
+            batch_mean = tf.reduce_mean(x, 0)
+            mean.assign(0.9 * mean + 0.1 * batch_mean)
+            return x - batch_mean
+        return x - mean
+
+    module = tf.train.Checkpoint()
+    module.variables, module.trainable_variables = [kernel, mean], [kernel]
+    module.regularization_losses = []
+    module.__call__ = call
+    for training in (False, True):
+        call.get_concrete_function(tf.TensorSpec((None, 8, 8, 3)), training)
+    folder = tmp_path_factory.mktemp("modules") / "tiny"
+    tf.saved_model.save(module, str(folder))
+    return folder
+
+
+@pytest.fixture
+def network():
+    import keras
+
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3), keras.layers.GlobalAveragePooling2D()]
+    )

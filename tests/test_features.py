@@ -1,0 +1,278 @@
+import errno
+import subprocess
+import sys
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
+
+import keras
+import numpy as np
+import pytest
+
+import tlhelpers as tl
+from tlhelpers import features as module
+from tlhelpers import fetch
+
+
+@pytest.fixture
+def passes(monkeypatch):
+    """How many forward passes over a data set were made."""
+    count = []
+    forward = module._forward
+    monkeypatch.setattr(module, "_forward", lambda *a: count.append(1) or forward(*a))
+    return count
+
+
+def cache_files():
+    return list((fetch.cache_dir() / "features").glob("*"))
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 12, 64])
+def test_features_are_those_of_the_network(network, images, batch_size):
+    """float32 `[n, d]`, whatever the batch size, the last batch cut short."""
+    got = tl.extract_features(network, images, batch_size=batch_size, cache=False)
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, network(images, training=False), atol=1e-6)
+
+
+def test_runs_in_inference_mode(images):
+    """Dropout is off and BatchNorm keeps its statistics."""
+    network = keras.Sequential(
+        [keras.layers.BatchNormalization(), keras.layers.Flatten(), keras.layers.Dropout(0.9)]
+    )
+    network.build((None, 8, 8, 3))
+    before = [weight.numpy().copy() for weight in network.weights]
+    got = tl.extract_features(network, images, cache=False)
+    np.testing.assert_allclose(got, images.reshape(12, -1) / np.sqrt(1.001), atol=1e-4)
+    for weight, was in zip(network.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, was)
+
+
+def test_hub_layer_and_module_of_any_folder(tiny_module, images, passes):
+    """A HubLayer is extracted and cached like a Keras model."""
+    layer = tl.HubLayer(tiny_module)
+    first = tl.extract_features(layer, images)
+    again = tl.extract_features(tl.HubLayer(tiny_module), images)
+    np.testing.assert_array_equal(first, again)
+    np.testing.assert_allclose(first, layer(images), atol=1e-6)
+    assert len(passes) == 1
+
+
+def test_second_call_reads_the_cache(network, images, passes):
+    """Same network and pictures: one pass in all, equal to the last bit."""
+    first = tl.extract_features(network, images)
+    np.testing.assert_array_equal(tl.extract_features(network, images.copy()), first)
+    np.testing.assert_array_equal(tl.extract_features(network, images.astype("float64")), first)
+    assert len(passes) == 1
+
+
+def test_cache_false_neither_reads_nor_writes(network, images, passes):
+    """Two calls, two passes, no file."""
+    for _ in range(2):
+        tl.extract_features(network, images, cache=False)
+    assert len(passes) == 2
+    assert cache_files() == []
+
+
+def test_changed_picture_weight_or_order_is_never_stale(network, images, passes):
+    """One pixel, one weight, another order or fewer pictures: the pass is made again."""
+    tl.extract_features(network, images)
+    other = images.copy()
+    other[-1, -1, -1, -1] = 0
+    for changed in (other, images[::-1], images[:-1]):
+        got = tl.extract_features(network, changed)
+        np.testing.assert_allclose(got, network(changed, training=False), atol=1e-6)
+    kernel = network.layers[0].kernel
+    values = kernel.numpy()
+    values[0, 0, 0, 0] += 1
+    kernel.assign(values)
+    got = tl.extract_features(network, images)
+    np.testing.assert_allclose(got, network(images, training=False), atol=1e-6)
+    assert len(passes) == 5
+
+
+def test_same_weights_in_another_architecture_are_told_apart(images, passes):
+    """An activation has no weights, yet changes the features."""
+
+    def build(activation):
+        keras.utils.set_random_seed(0)
+        pool = keras.layers.GlobalAveragePooling2D()
+        conv = keras.layers.Conv2D(4, 3, activation=activation)
+        return keras.Sequential([keras.Input((8, 8, 3)), conv, pool])
+
+    one, other = (tl.extract_features(build(name), images) for name in ("relu", None))
+    assert np.abs(one - other).max() > 0
+    assert len(passes) == 2
+
+
+def test_model_built_again_is_recognised(images, passes):
+    """Running a cell twice builds layers of other names; their features are in the cache."""
+    inputs = keras.Input((8, 8, 3))
+    network = keras.Model(inputs, keras.layers.Conv2D(4, 3, name="conv")(inputs))
+
+    def cut():
+        return keras.Model(network.input, keras.layers.Flatten()(network.get_layer("conv").output))
+
+    first, again = cut(), cut()
+    assert first.layers[-1].name != again.layers[-1].name
+    np.testing.assert_array_equal(
+        tl.extract_features(first, images), tl.extract_features(again, images)
+    )
+    assert len(passes) == 1
+
+
+def test_name_that_equals_an_activation_is_no_loophole(images, passes):
+    """Layers called after their activation are still told apart."""
+    weights = [np.full((3, 3, 3, 4), -0.1, np.float32), np.zeros(4, np.float32)]
+    for activation in ("relu", "tanh"):
+        conv = keras.layers.Conv2D(4, 3, activation=activation, name=activation)
+        flatten = keras.layers.Flatten()
+        network = keras.Sequential([keras.Input((8, 8, 3)), conv, flatten])
+        conv.set_weights(weights)
+        got = tl.extract_features(network, images)
+        assert (got == 0).all() == (activation == "relu")
+    assert len(passes) == 2
+
+
+def test_model_without_config_is_not_cached(images, passes):
+    """A model written as a class cannot be told apart from another, so nothing is kept."""
+
+    class Mean(keras.Model):
+        def __init__(self, function):
+            super().__init__()
+            self.function = function
+
+        def call(self, x):
+            return self.function(x)
+
+    for factor in (1.0, 2.0):
+        got = tl.extract_features(Mean(lambda x, f=factor: f * x[:, 0, 0]), images)
+        np.testing.assert_allclose(got, factor * images[:, 0, 0], atol=1e-6)
+    assert len(passes) == 2
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "flip", "text"])
+def test_damaged_cache_file_is_computed_again(network, images, passes, damage):
+    """A file cut off, emptied or altered is noticed, and replaced by a good one."""
+    want = tl.extract_features(network, images)
+    (path,) = cache_files()
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    damaged = {"cut": data[:-40], "empty": b"", "flip": data, "text": b"not a zip file at all"}
+    path.write_bytes(damaged[damage])
+    for _ in range(2):
+        np.testing.assert_array_equal(tl.extract_features(network, images), want)
+    assert len(passes) == 2
+    assert cache_files() == [path]
+
+
+def test_cache_directory_that_cannot_be_made(network, images, tmp_path, monkeypatch):
+    """The features come all the same, with a warning that says what to do."""
+    blocked = tmp_path / "file"
+    blocked.write_text("a file stands where the folder should be")
+    monkeypatch.setenv("TLHELPERS_CACHE", str(blocked))
+    with pytest.warns(UserWarning, match=r"not kept: cannot write to .*Set TLHELPERS_CACHE"):
+        got = tl.extract_features(network, images)
+    np.testing.assert_allclose(got, network(images, training=False), atol=1e-6)
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.ENOSPC])
+def test_read_only_or_full_cache_directory(network, images, monkeypatch, code):
+    """A write that fails leaves no half file behind, and the features come all the same."""
+    import os
+
+    def fail(*_, **__):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(module.np, "savez", fail)
+    with pytest.warns(UserWarning, match=rf"not kept: .*{os.strerror(code)}.*cache=False"):
+        got = tl.extract_features(network, images)
+    np.testing.assert_allclose(got, network(images, training=False), atol=1e-6)
+    assert cache_files() == []
+
+
+def test_threads_at_once(network, images):
+    """Readers and writers of one file see the whole of it or nothing."""
+    want = tl.extract_features(network, images, cache=False)
+    with ThreadPoolExecutor(4) as pool:
+        for got in pool.map(lambda _: tl.extract_features(network, images), range(8)):
+            np.testing.assert_allclose(got, want, atol=1e-6)
+    assert len(cache_files()) == 1
+
+
+@pytest.mark.slow
+def test_two_processes_at_once(digits, tmp_path, monkeypatch):
+    """Two notebooks that fill one cache get the same features and leave one whole file."""
+    monkeypatch.setenv("TLHELPERS_CACHE", str(tmp_path))
+    code = textwrap.dedent("""
+        import tlhelpers as tl
+        task = tl.load_task("digits")
+        features = tl.extract_features(tl.HubLayer(task.backbone), task.train.images[:100])
+        print(features.shape, features.sum())
+    """)
+    run = [sys.executable, "-c", code]
+    both = [subprocess.Popen(run, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert said[0] == said[1]
+    assert len(cache_files()) == 1
+
+
+def test_progress_bar_can_be_silenced(network, images, monkeypatch, capfd):
+    """progress=False shows nothing; True shows a bar, not on the error stream."""
+    tqdm = module.tqdm
+    monkeypatch.setattr(module, "tqdm", lambda *a, **k: tqdm(*a, **{**k, "delay": 0}))
+    tl.extract_features(network, images, cache=False, progress=False)
+    assert capfd.readouterr() == ("", "")
+    tl.extract_features(network, images, cache=False)
+    out, err = capfd.readouterr()
+    assert "features" in out
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error", "text"),
+    [
+        (lambda x: (x * 255).astype("uint8"), TypeError, r"type uint8; float32 .*Divide by 255"),
+        (lambda x: x * 255, ValueError, r"range from .* to 25\d\.?\d*; .*Divide by 255"),
+        (lambda x: x * 2 - 1, ValueError, r"range from -.*Rescale them"),
+        (lambda x: x[..., 0], ValueError, r"shape \[12, 8, 8\]; .*np.repeat\(images\[..., None\]"),
+        (lambda x: x[0, ..., 0], ValueError, r"shape \[8, 8\]; .*For one grey picture"),
+        (lambda x: x[..., :1], ValueError, r"shape \[12, 8, 8, 1\]; .*np.repeat\(images, 3"),
+        (lambda x: x[0], ValueError, r"shape \[8, 8, 3\]; .*images\[None\]"),
+        (lambda x: x[:0], ValueError, r"empty \(shape \[0, 8, 8, 3\]\)"),
+        (lambda x: [], ValueError, r"shape \[0\]; \[n, height, width, 3\]"),
+        (lambda x: np.where(x == x[3, 0, 0, 0], np.nan, x), ValueError, r"1 of 12 .*images\[3\]"),
+        (lambda x: np.repeat(x, 2, 1), ValueError, r"shape \[12, 16, 8, 3\]; .*Resize them"),
+        (lambda x: np.array(["a"]), TypeError, "type <U1"),
+    ],
+)
+def test_bad_images(network, images, spoil, error, text):
+    """What came, what was expected, how to mend it."""
+    with pytest.raises(error, match=text):
+        tl.extract_features(network, spoil(images))
+
+
+@pytest.mark.parametrize("size", [0, -3, 2.5, "64"])
+def test_bad_batch_size(network, images, size):
+    """The batch size is named."""
+    with pytest.raises(ValueError, match=f"batch_size is {size!r}"):
+        tl.extract_features(network, images, batch_size=size)
+
+
+def test_network_without_pooling_is_refused(images):
+    """Feature maps are not feature vectors."""
+    network = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3)])
+    with pytest.raises(ValueError, match=r"shape \['n', 6, 6, 4\]; .*GlobalAveragePooling2D"):
+        tl.extract_features(network, images)
+
+
+def test_handle_in_place_of_a_layer(images):
+    """The common slip, a handle instead of a layer, gets the line to write."""
+    with pytest.raises(TypeError, match=r"str is not a Keras layer.*tl.HubLayer\(task.backbone\)"):
+        tl.extract_features("embedded:glyphnet", images)
+
+
+def test_wrong_size_for_the_embedded_backbone(digits, images):
+    """A HubLayer tells which size it takes."""
+    with pytest.raises(ValueError, match=r"shape \[12, 8, 8, 3\]; .*32, 32, 3.*Resize"):
+        tl.extract_features(tl.HubLayer(digits.backbone), images)

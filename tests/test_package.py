@@ -1,0 +1,88 @@
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+import tlhelpers as tl
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+TRACKED = subprocess.run(
+    ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+).stdout.split()
+
+
+def test_import_is_light():
+    """`import tlhelpers` leaves TensorFlow, Keras and matplotlib alone."""
+    heavy = "{'tensorflow', 'keras', 'matplotlib', 'sklearn', 'pandas'}"
+    code = f"import sys, tlhelpers; print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("name", tl.__all__)
+def test_public_name_exists_and_says_what_it_does(name):
+    """Every public name can be reached and has a docstring."""
+    assert getattr(tl, name).__doc__
+
+
+def test_unknown_name_lists_the_public_ones():
+    """A misspelt name gets the list of names."""
+    with pytest.raises(AttributeError, match=r"no 'load_tasks'.*load_task, plots"):
+        _ = tl.load_tasks
+
+
+def test_environment_yml_has_the_ranges_of_pyproject():
+    """conda and pip users get the same versions."""
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    conda = [line for line in environment["dependencies"] if isinstance(line, str)]
+    (pip,) = (line["pip"] for line in environment["dependencies"] if isinstance(line, dict))
+    assert f"python{PROJECT['requires-python']}" in conda
+    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["lab"]
+    got = {Requirement(line).name: Requirement(line) for line in pip if line != "-e ."}
+    assert got == {Requirement(line).name: Requirement(line) for line in wanted}
+    assert "-e ." in pip
+
+
+def test_lock_satisfies_pyproject():
+    """Each direct dependency is locked, with hashes, at a version within its range."""
+    lock = (ROOT / "requirements.txt").read_text(encoding="utf-8").replace("\\\n", "")
+    lines = [line for line in lock.splitlines() if line and not line.startswith("#")]
+    assert all("--hash=sha256:" in line for line in lines)
+    assert "://" not in lock
+    locked = {}
+    for line in lines:
+        requirement = Requirement(line.split("--hash")[0].strip())
+        (version,) = (spec.version for spec in requirement.specifier)
+        locked.setdefault(requirement.name, []).append(version)
+    wanted = [*PROJECT["dependencies"]]
+    for extra in PROJECT["optional-dependencies"].values():
+        wanted += extra
+    for requirement in map(Requirement, wanted):
+        if requirement.name != "tlhelpers":
+            assert all(requirement.specifier.contains(v) for v in locked[requirement.name])
+
+
+@pytest.mark.skipif(not TRACKED, reason="not a git checkout")
+def test_no_tracked_file_is_over_2_mb():
+    """A clone stays small."""
+    sizes = {name: (ROOT / name).stat().st_size for name in TRACKED if (ROOT / name).is_file()}
+    assert {name for name, size in sizes.items() if size > 2_000_000} == set()
+
+
+@pytest.mark.slow
+def test_wheel_carries_the_embedded_model(tmp_path):
+    """An installation from an archive has the backbone, its Keras file and its card."""
+    import zipfile
+
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q"]
+    subprocess.run([*build, "-w", str(tmp_path), str(ROOT)], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for name in ("README.md", "glyphnet.keras", "glyphnet/saved_model.pb"):
+        assert f"tlhelpers/data/{name}" in names
+    assert not any(name.startswith(("tests", "tools", "notebooks")) for name in names)

@@ -1,0 +1,171 @@
+import random
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import tlhelpers as tl
+from tlhelpers import runtime
+
+
+@pytest.fixture(autouse=True)
+def _float32():
+    yield
+    import keras
+
+    keras.mixed_precision.set_dtype_policy("float32")
+
+
+def test_says_in_one_line_what_runs_where(capsys):
+    """Device, versions, place and seed are in the printed line and in the object."""
+    import tensorflow as tf
+
+    got = tl.setup(seed=3)
+    line = capsys.readouterr().out.strip()
+    assert line == str(got)
+    assert "\n" not in line
+    assert got.tensorflow == tf.__version__
+    assert f"TensorFlow {tf.__version__}" in line
+    assert "local" in line
+    assert "seed 3" in line
+
+
+def test_seeds_python_numpy_and_tensorflow():
+    """The same seed gives the same numbers, another seed gives others."""
+    import tensorflow as tf
+
+    def draw(seed):
+        tl.setup(seed=seed)
+        return random.random(), np.random.random(), float(tf.random.uniform(()))  # noqa: NPY002
+
+    assert draw(1) == draw(1)
+    assert all(a != b for a, b in zip(draw(1), draw(2), strict=True))
+
+
+def test_mixed_precision_is_set_and_reset():
+    """True and False set Keras' policy, None leaves it; on a CPU the note warns."""
+    assert tl.setup(mixed_precision=True).mixed_precision == "mixed_float16"
+    assert tl.setup().mixed_precision == "mixed_float16"
+    assert tl.setup(mixed_precision=False).mixed_precision == "float32"
+
+
+def test_memory_growth_that_comes_too_late_is_said(monkeypatch):
+    """When TensorFlow is already in use, the note says what could not be changed."""
+    import tensorflow as tf
+
+    gpu = tf.config.PhysicalDevice("/physical_device:GPU:0", "GPU")
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [gpu])
+
+    def refuse(*_):
+        raise RuntimeError("Physical devices cannot be modified after being initialized")
+
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", refuse)
+    monkeypatch.setattr(tf.config.experimental, "get_memory_growth", lambda _: False)
+    monkeypatch.setattr(
+        tf.config.experimental, "get_device_details", lambda _: {"device_name": "Tesla T4"}
+    )
+    got = tl.setup()
+    assert (got.device, got.gpus) == ("Tesla T4", 1)
+    assert "memory growth of /physical_device:GPU:0 stays off" in str(got)
+    assert "restart the kernel" in str(got)
+
+
+def test_memory_growth_is_turned_on(monkeypatch):
+    """Every GPU gets memory growth."""
+    import tensorflow as tf
+
+    gpus = [tf.config.PhysicalDevice(f"/physical_device:GPU:{i}", "GPU") for i in range(2)]
+    grown = []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: gpus)
+    monkeypatch.setattr(
+        tf.config.experimental, "set_memory_growth", lambda gpu, on: grown.append((gpu, on))
+    )
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda _: {})
+    got = tl.setup()
+    assert grown == [(gpu, True) for gpu in gpus]
+    assert got.device == "2 x GPU"
+    assert got.notes == ()
+
+
+def test_works_after_tensorflow_was_used_and_twice():
+    """A session that already computed something can still be set up, again and again."""
+    import tensorflow as tf
+
+    tf.constant(1.0) + 1
+    assert tl.setup(seed=1) == tl.setup(seed=1)
+
+
+@pytest.mark.slow
+def test_is_quiet():
+    """TensorFlow's start-up lines do not reach the reader."""
+    code = "import tlhelpers as tl; tl.setup(); import tensorflow as tf; tf.constant(1) + 1"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert done.stdout.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_failed_import_is_shown_whole(tmp_path):
+    """What TensorFlow wrote before it failed is not swallowed."""
+    (tmp_path / "keras.py").write_text(
+        "import os; os.write(2, b'the real reason'); raise ImportError('broken')"
+    )
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import tlhelpers; tlhelpers.setup()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "the real reason" in done.stderr
+    assert "ImportError: broken" in done.stderr
+
+
+@pytest.mark.parametrize("version", [(3, 10), (3, 14), (2, 7)])
+def test_unsupported_python(version):
+    """The message names the versions that work."""
+    with pytest.raises(
+        runtime.UnsupportedEnvironment,
+        match=rf"This is Python {version[0]}\.{version[1]}; the course needs Python 3.11, 3.12",
+    ):
+        runtime.check_python(version)
+
+
+@pytest.mark.parametrize("version", [(3, 11), (3, 12, 1), (3, 13)])
+def test_supported_python(version):
+    """3.11 to 3.13 pass."""
+    runtime.check_python(version)
+
+
+@pytest.mark.parametrize("version", ["82.0.0", "84.1"])
+def test_unsupported_setuptools(version):
+    """The message gives the command that mends it."""
+    with pytest.raises(
+        runtime.UnsupportedEnvironment,
+        match=rf"setuptools is {version}.*pip install 'setuptools<82'",
+    ):
+        runtime.check_setuptools(version)
+    runtime.check_setuptools("81.0.0")
+
+
+def test_missing_setuptools(monkeypatch):
+    """Python 3.12 and later come without setuptools."""
+
+    def missing(name):
+        raise runtime.importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(runtime.importlib.metadata, "version", missing)
+    with pytest.raises(runtime.UnsupportedEnvironment, match="setuptools is not installed"):
+        runtime.check_setuptools()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ({"seed": "7"}, TypeError, "seed is '7'; give a whole number"),
+        ({"seed": True}, TypeError, "seed is True"),
+        ({"seed": -1}, ValueError, "seed is -1; give a whole number from 0 to 4294967295"),
+        ({"mixed_precision": "yes"}, ValueError, "mixed_precision is 'yes'; give True, False or"),
+    ],
+)
+def test_bad_arguments(arguments, error, text):
+    """Arguments that make no sense are named."""
+    with pytest.raises(error, match=text):
+        tl.setup(**arguments)
