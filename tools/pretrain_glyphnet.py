@@ -22,7 +22,6 @@ from tqdm.auto import tqdm
 import tlhelpers as tl
 from tlhelpers import glyphs
 
-SCRIPTS = ("latin", "greek", "cyrillic")
 FILTERS = ((24, 1), (48, 2), (64, 1), (96, 2), (96, 1), (96, 2))  # filters and stride of a block
 DIMENSION = 128
 MOMENTUM, EPSILON = 0.95, 1e-3  # of the batch normalisation
@@ -32,13 +31,13 @@ BATCH = 256
 # The source task -------------------------------------------------------------------------------
 
 
-def letter_classes(scripts=SCRIPTS, alike=0.95):
+def letter_classes(alike=0.95):
     """Class of each letter, as a dict letter -> number; letters that look alike share one.
 
     Latin A, Greek Alpha and Cyrillic A are one shape, so asking for a name would ask the
     impossible. Two letters are alike when their prints correlate above `alike`.
     """
-    letters = [letter for script in scripts for letter in glyphs.alphabet(script)]
+    letters = [letter for script in glyphs.SCRIPTS for letter in glyphs.alphabet(script)]
     letters = [letter for letter in letters if glyphs.has_glyph(letter, "DejaVuSans")]
     prints = glyphs.render(letters).reshape(len(letters), -1)
     similar = np.corrcoef(prints) > alike
@@ -59,7 +58,7 @@ class Prints:
 
     def __init__(self, classes):
         images, labels, scripts = [], [], []
-        for number, script in enumerate(SCRIPTS):
+        for number, script in enumerate(glyphs.SCRIPTS):
             for font in glyphs.FONTS:
                 letters = [c for c in glyphs.alphabet(script) if c in classes]
                 letters = [c for c in letters if glyphs.has_glyph(c, font)]
@@ -229,7 +228,7 @@ def letter_accuracy(network, head, prints, seed, strength, n=6000):
         right[kind] = np.argmax(head(tf.nn.relu(z)), -1) == prints.labels[where]
     return {
         script: tuple(right[k][prints.scripts[where] == i].mean() for k in ("sharp", "coarse"))
-        for i, script in enumerate(SCRIPTS)
+        for i, script in enumerate(glyphs.SCRIPTS)
     }
 
 
@@ -259,9 +258,8 @@ last is a dense layer and batch normalisation. Layers of the Keras file are call
 ones.
 
 ## Training data
-{letters} letters of the Latin, Greek and Cyrillic scripts, drawn in the {fonts} fonts that travel
-with matplotlib that have them: {prints:,} prints in {classes} classes, because letters that look
-alike share one. The fonts' licences (DejaVu, STIX, Bakoma Computer Modern) allow it; no font is in
+{letters} letters of the scripts below, drawn in those of {fonts} fonts inside matplotlib that have
+them: {prints:,} prints in {classes} classes, because letters that look alike share one. The fonts' licences (DejaVu, STIX, Bakoma Computer Modern) allow it; no font is in
 the files. {images:,} prints were warped at random: rotation, slant, aspect, taper, elastic
 displacement, stroke width. About 60 % of what the network saw was reduced to 8x8 cells of 17 greys.
 
@@ -284,7 +282,9 @@ not in the files):
 - Tiny: it knows strokes and their arrangement, and nothing of objects, scenes or colours (its three
   channels were always equal).
 - Its idea of variation is the warps above. Handwriting that drops or adds strokes lies outside.
-- Scripts other than these three were not seen. Nothing was measured on them.
+- Some letters look like digits (O and 0, Cyrillic Ze and 3). It knows such shapes well, but as
+  letters.
+- Other scripts were not seen, and nothing was measured on them.
 - Not for reading documents, and for no decision about people.
 """
 

@@ -1,0 +1,167 @@
+"""Execute every notebook in place, then refresh what is made from them.
+
+    python tools/build_notebooks.py [notebook ...]
+
+Before: the set-up cell and the Colab badge are written from pyproject.toml. After: the README's
+tables of notebooks and results, and its picture, are taken from the executed notebooks.
+"""
+
+import argparse
+import base64
+import os
+import re
+import tempfile
+import time
+import tomllib
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+README = ROOT / "README.md"
+PICTURE = ROOT / "docs" / "labels_per_class.png"  # output of the cell tagged `readme-picture`
+FIGURES = "application/vnd.tlhelpers.key-figures+json"  # as in tlhelpers.report
+
+SETUP = """\
+# The same cell in every notebook. On Colab it installs the course's helpers when they are missing.
+import importlib.util
+
+if importlib.util.find_spec("tlhelpers") is None:
+    %pip install --quiet "tlhelpers @ {address}/archive/refs/heads/main.zip"
+
+import tlhelpers as tl
+
+runtime = tl.setup(seed=0)
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+"""
+
+
+def address():
+    """The repository's address, from the one place where it stands."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return project["urls"]["Repository"]
+
+
+def setup_cell():
+    return SETUP.format(address=address()).strip()
+
+
+def badge(name):
+    """Markdown of the Open-in-Colab badge of a notebook."""
+    place = address().removeprefix("https://github.com/")
+    link = f"https://colab.research.google.com/github/{place}/blob/main/notebooks/{name}"
+    return f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({link})"
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def synchronise(notebook, name):
+    """Write set-up cell and badge into a notebook."""
+    first = notebook.cells[0]
+    lines = first.source.split("\n")
+    lines = [line for line in lines if not line.startswith("[![Open in Colab]")]
+    lines[2:2] = [badge(name)] if lines[1] == lines[2] == "" else [badge(name), ""]
+    first.source = "\n".join(lines)
+    for cell in notebook.cells:
+        if "setup" in tags(cell):
+            cell.source = setup_cell()
+
+
+def described(notebook):
+    """Title, and the time, download and device that its first cell promises."""
+    text = notebook.cells[0].source
+    found = re.search(r"\*\*Time\*\* (.+?) · \*\*Download\*\* (.+?) · \*\*Device\*\* (.+)", text)
+    return re.search(r"^# (.+)", text).group(1), *found.groups()
+
+
+def seconds_promised(notebook):
+    return int(re.search(r"under (\d+) s", described(notebook)[1]).group(1))
+
+
+def key_figures(notebook):
+    """The figures that `tl.key_figures` stored in a notebook's outputs."""
+    bundles = (out.get("data", {}) for cell in notebook.cells for out in cell.get("outputs", []))
+    return next((bundle[FIGURES] for bundle in bundles if FIGURES in bundle), {})
+
+
+def execute(path):
+    """Run a notebook in a new kernel and an empty cache, and write it back with its outputs."""
+    notebook = nbformat.read(path, as_version=4)
+    synchronise(notebook, path.name)
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["TLHELPERS_CACHE"] = cache
+        NotebookClient(
+            notebook, timeout=600, resources={"metadata": {"path": path.parent}}
+        ).execute()
+    seconds = time.perf_counter() - start
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)  # times of day
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    nbformat.write(notebook, path)
+    print(f"{path.name}: {seconds:.0f} s")
+    if seconds > seconds_promised(notebook):
+        raise SystemExit(
+            f"{path.name} promises {described(notebook)[1]!r} and took {seconds:.0f} s"
+        )
+    return notebook
+
+
+def with_section(text, name, body):
+    """Replace what stands between the two comments `name` of a Markdown page."""
+    pattern = rf"(<!-- {name}: .*?-->\n).*?(<!-- end {name} -->)"
+    if not re.search(pattern, text, re.S):
+        raise SystemExit(f"README.md has no section <!-- {name}: ... --> ... <!-- end {name} -->")
+    return re.sub(pattern, lambda found: f"{found[1]}{body}\n{found[2]}", text, flags=re.S)
+
+
+def readme(text, notebooks):
+    """README with its tables made anew from `notebooks`, a dict name -> executed notebook."""
+    table = ["| notebook | what you do | time | download | device |", "|---|---|---|---|---|"]
+    results = ["| notebook | figure | value |", "|---|---|---|"]
+    for name, notebook in notebooks.items():
+        title, *rest = described(notebook)
+        link = f"[{name.removesuffix('.ipynb')}](notebooks/{name})"
+        table.append(f"| {link} | {title} | {' | '.join(rest)} |")
+        for figure, value in key_figures(notebook).items():
+            shown = f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+            results.append(f"| {link} | {figure.replace('_', ' ')} | {shown} |")
+    text = with_section(text, "notebooks", "\n".join(table))
+    return with_section(text, "results", "\n".join(results))
+
+
+def picture(notebooks):
+    """The PNG of the cell tagged `readme-picture`."""
+    cells = (cell for notebook in notebooks.values() for cell in notebook.cells)
+    cell = next(cell for cell in cells if "readme-picture" in tags(cell))
+    pictures = (output.get("data", {}).get("image/png") for output in cell.outputs)
+    return base64.b64decode(next(filter(None, pictures)))
+
+
+def read_all():
+    return {p.name: nbformat.read(p, as_version=4) for p in sorted(NOTEBOOKS.glob("*.ipynb"))}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all")
+    for path in parser.parse_args().notebooks or sorted(NOTEBOOKS.glob("*.ipynb")):
+        execute(path.resolve())
+    notebooks = read_all()
+    README.write_text(readme(README.read_text(encoding="utf-8"), notebooks), encoding="utf-8")
+    PICTURE.write_bytes(picture(notebooks))
+
+
+if __name__ == "__main__":
+    main()
