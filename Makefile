@@ -47,4 +47,4 @@ pretrain: $(STAMP)  ## train GlyphNet again and write data/
 	$(BIN)/python tools/pretrain_glyphnet.py
 
 test-colab: $(STAMP)  ## install beside Colab's versions: none may change, and the notebooks run
-	$(BIN)/python tools/test_colab.py
+	$(BIN)/python tools/test_colab.py $(if $(COLAB_PYTHON),--python $(COLAB_PYTHON))

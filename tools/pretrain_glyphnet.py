@@ -259,9 +259,10 @@ ones.
 
 ## Training data
 {letters} letters of the scripts below, drawn in those of {fonts} fonts inside matplotlib that have
-them: {prints:,} prints in {classes} classes, because letters that look alike share one. The fonts' licences (DejaVu, STIX, Bakoma Computer Modern) allow it; no font is in
-the files. {images:,} prints were warped at random: rotation, slant, aspect, taper, elastic
-displacement, stroke width. About 60 % of what the network saw was reduced to 8x8 cells of 17 greys.
+them: {prints:,} prints in {classes} classes, because letters that look alike share one. The
+licences of the fonts (DejaVu, STIX, Bakoma Computer Modern) allow it; no font is in the files.
+{images:,} prints were warped at random: rotation, slant, aspect, taper, elastic displacement,
+stroke width. About 60 % of what the network saw was reduced to 8x8 cells of 17 greys.
 
 ## Training
 From random weights, seed {seed}, {epochs} epochs of AdamW on the sum of two losses: cross-entropy

@@ -1,0 +1,58 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tlhelpers import glyphs
+from tools import pretrain_glyphnet as pretrain
+
+SCRIPT = Path(pretrain.__file__)
+
+
+def test_letters_that_look_alike_share_a_class():
+    """Latin A, Greek Alpha and Cyrillic A are one shape; B is another; no digit is a class."""
+    classes = pretrain.letter_classes()
+    assert classes["A"] == classes["Α"] == classes["А"]
+    assert classes["A"] != classes["B"]
+    assert sorted(set(classes.values())) == list(range(max(classes.values()) + 1))
+    assert not set("0123456789") & set(classes)
+
+
+def test_module_is_the_network_in_both_modes():
+    """Inference and training give what Keras gives, and move the statistics alike."""
+    keras.utils.set_random_seed(0)
+    network = pretrain.build_network()
+    module = pretrain.as_module(network)
+    images = np.random.default_rng(0).random((16, 32, 32, 3), np.float32)
+    for training in (False, True, False):
+        want = network(images, training=training)
+        np.testing.assert_allclose(module(images, training), want, atol=1e-3)
+    names = {variable.name for variable in module.variables}
+    assert {"block1/conv/kernel:0", "block7/dense/kernel:0", "block7/norm/gamma:0"} <= names
+
+
+def test_coarse_pictures_are_those_of_the_target(digits):
+    """Half-resolution letters look like the digits: 8x8 cells, enlarged the same way."""
+    letters = glyphs.render("ABCD")
+    coarse = pretrain.coarse(pretrain.to_bytes(letters)) / 255
+    again = glyphs.degrade(coarse.astype(np.float32))
+    assert np.abs(coarse - letters).mean() > np.abs(coarse - again).mean()
+
+
+@pytest.mark.slow
+def test_script_writes_everything(tmp_path):
+    """A short run trains, saves both forms of one network, and writes the card."""
+    command = [sys.executable, SCRIPT, "--images", "512", "--epochs", "1", "--output", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "training" in done.stderr  # the progress bar
+    network = keras.models.load_model(tmp_path / "glyphnet.keras")
+    module = tf.saved_model.load(str(tmp_path / "glyphnet"))
+    images = np.random.default_rng(0).random((4, 32, 32, 3), np.float32)
+    np.testing.assert_allclose(module(images), network(images, training=False), atol=1e-4)
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert all(f"| {script.title()} |" in card for script in glyphs.SCRIPTS)
+    assert "{" not in card
