@@ -125,7 +125,7 @@ def _check_network(network, images):
 def _forward(network, images, batch_size, progress):
     network(images[:1], training=False)  # builds what is not built, outside of any trace
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(input_signature=[tf.TensorSpec((None, *images.shape[1:]), tf.float32)])
     def forward(batch):
         return network(batch, training=False)
 
