@@ -30,7 +30,7 @@ def test_module_is_the_network_in_both_modes():
     images = np.random.default_rng(0).random((16, 32, 32, 3), np.float32)
     for training in (False, True, False):
         want = network(images, training=training)
-        np.testing.assert_allclose(module(images, training), want, atol=1e-3)
+        np.testing.assert_allclose(module.__call__(images, training), want, atol=1e-3)
     names = {variable.name for variable in module.variables}
     assert {"block1/conv/kernel:0", "block7/dense/kernel:0", "block7/norm/gamma:0"} <= names
 

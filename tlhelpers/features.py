@@ -7,6 +7,7 @@ import sys
 import tempfile
 import warnings
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -150,10 +151,18 @@ def _cache_path(network, images):
         description = json.dumps(what, sort_keys=True, default=repr)
     except (NotImplementedError, TypeError, ValueError):
         return None  # a model written as a class without get_config: no key, no cache
+    parts = [weight.numpy() for weight in network.weights]
+    parts += [images[start : start + 200] for start in range(0, len(images), 200)]
+
+    def digest(array):
+        content = hashlib.sha256(f"{array.shape}{array.dtype}".encode())
+        content.update(np.ascontiguousarray(array))
+        return content.digest()
+
     key = hashlib.sha256(f"{keras.__version__} {tf.__version__} {description}".encode())
-    for array in [*(weight.numpy() for weight in network.weights), images]:
-        key.update(f"{array.shape}{array.dtype}".encode())
-        key.update(np.ascontiguousarray(array))
+    with ThreadPoolExecutor() as pool:  # hashing leaves Python's lock: one core a part
+        for part in pool.map(digest, parts):
+            key.update(part)
     return fetch.cache_dir() / "features" / f"{key.hexdigest()}.npz"
 
 
