@@ -56,7 +56,8 @@ def image_grid(images, titles=None, columns=10, ax=None):
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     height, width = images.shape[1:3]
-    label = round(0.45 * height) * any(titles)
+    lines = max(title.count("\n") + 1 if title else 0 for title in titles)
+    label = round(0.22 * height * lines)
     gap = max(1, width // 16)
     sheet = np.ones((rows * (height + label + gap), columns * (width + gap), 3))
     ax = _axes(ax, 0.75 * columns, 0.75 * rows * (height + label) / width)
@@ -98,6 +99,7 @@ def learning_curves(runs, metric="val_accuracy", ax=None):
         for row, record in zip(values, records, strict=True):
             row[: len(record[metric])] = record[metric]
         _band(ax, np.arange(1, longest + 1), values, name, style)
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set(xlabel="epoch", ylabel=metric.replace("val_", "validation ").replace("_", " "))
     ax.legend()
     return ax

@@ -12,6 +12,8 @@ sharp ones. Digits are never drawn.
 """
 
 import argparse
+import json
+import zipfile
 from pathlib import Path
 
 import keras
@@ -163,6 +165,26 @@ def as_module(network):
     return module
 
 
+def save_portably(network, path):
+    """Save as a Keras file, without the fields that Keras 3.15 writes and 3.13 refuses to read.
+
+    All of them stand at their defaults. Without this, Colab's Keras could not load the file.
+    """
+    newer = {"input_axes", "output_axes", "renorm", "renorm_clipping", "renorm_momentum"}
+
+    def older(node):
+        return {key: value for key, value in node.items() if key not in newer}
+
+    network.save(path)
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(files["config.json"], object_hook=older)
+    files["config.json"] = json.dumps(config).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+
+
 # Training --------------------------------------------------------------------------------------
 
 
@@ -311,7 +333,7 @@ def main():
     scripts = letter_accuracy(network, head, prints, options.seed + 1, options.strength, tested)
 
     options.output.mkdir(parents=True, exist_ok=True)
-    network.save(options.output / "glyphnet.keras")
+    save_portably(network, options.output / "glyphnet.keras")
     folder = options.output / "glyphnet"
     tf.saved_model.save(as_module(network), str(folder))
     images = np.random.default_rng(0).random((8, 32, 32, 3), np.float32)

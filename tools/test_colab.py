@@ -47,6 +47,7 @@ def main():
         python = folder / "env" / "bin" / "python"
         environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "MPLBACKEND")}
         environment["TLHELPERS_CACHE"] = str(folder / "cache")
+        environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # a note of the debugger, no error
 
         def run(*arguments):
             done = subprocess.run(
