@@ -4,7 +4,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["MPLBACKEND"] = "Agg"
-os.environ.pop("TLHELPERS_MIRROR", None)
+MIRROR = os.environ.pop("TLHELPERS_MIRROR", None)  # only for tests that ask for it
 
 import numpy as np
 import pytest
@@ -61,6 +61,14 @@ def tiny_module(tmp_path_factory):
     folder = tmp_path_factory.mktemp("modules") / "tiny"
     tf.saved_model.save(module, str(folder))
     return folder
+
+
+@pytest.fixture
+def mirror(monkeypatch):
+    """A folder with real modules, where TLHELPERS_MIRROR names one."""
+    if not MIRROR:
+        pytest.skip("TLHELPERS_MIRROR names no folder with real modules")
+    monkeypatch.setenv("TLHELPERS_MIRROR", MIRROR)
 
 
 @pytest.fixture

@@ -131,3 +131,20 @@ def test_keras_that_does_not_share_storage_is_said(monkeypatch, tiny_module):
     monkeypatch.setattr(tl.HubLayer, "add_weight", lambda self, **_: Stubborn())
     with pytest.raises(RuntimeError, match=r"Keras .* does not let a layer share"):
         hub.HubLayer(tiny_module)
+
+
+@pytest.mark.slow
+def test_real_imagenet_module(mirror):
+    """MobileNetV2 as published: loads by its address, extracts, and trains with Adam."""
+    layer = tl.HubLayer(
+        "https://tfhub.dev/google/imagenet/mobilenet_v2_100_224/feature_vector/5", trainable=True
+    )
+    photos = np.random.default_rng(0).random((4, 224, 224, 3), np.float32)
+    assert tl.extract_features(layer, photos).shape == (4, 1280)
+    before = [weight.numpy().copy() for weight in layer.weights]
+    model = keras.Sequential([layer, keras.layers.Dense(2)])
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(photos, np.array([0, 1, 0, 1]), verbose=0)
+    moved = {w.name: (w.numpy() != b).any() for w, b in zip(layer.weights, before, strict=True)}
+    assert not any(m for name, m in moved.items() if "moving" in name)
+    assert sum(moved.values()) > 100

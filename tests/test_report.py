@@ -8,9 +8,9 @@ def test_figures_are_shown_and_stored():
     """The output of the cell carries a table and the exact numbers."""
     import numpy as np
 
-    got = tl.key_figures(accuracy=np.float64(0.97123), parameters=np.int64(1290))
+    got = tl.key_figures(parameters=np.int64(1290), accuracy=np.float64(0.97123))
     bundle = got._repr_mimebundle_()
-    assert bundle[MIME_TYPE] == {"accuracy": 0.97123, "parameters": 1290}
+    assert bundle[MIME_TYPE] == [("parameters", 1290), ("accuracy", 0.97123)]
     assert "0.971" in bundle["text/plain"]
     assert "1,290" in bundle["text/html"]
 

@@ -119,8 +119,12 @@ def _check_network(network, images):
         if any(want not in (None, got) for want, got in fits):
             raise ValueError(
                 f"Images have shape {list(images.shape)}; {network.name} expects "
-                f"{['n', *wanted[1:]]}. Resize them: keras.ops.image.resize(images, {wanted[1:3]})."
+                f"{_shape(wanted)}. Resize them: keras.ops.image.resize(images, {wanted[1:3]})."
             )
+
+
+def _shape(dimensions):
+    return f"[n, {', '.join(map(str, dimensions[1:]))}]"
 
 
 def _forward(network, images, batch_size, progress):
@@ -136,7 +140,7 @@ def _forward(network, images, batch_size, progress):
     shape = parts[0].shape
     if len(shape) != 2:
         raise ValueError(
-            f"{network.name} gives an output of shape {['n', *shape[1:]]}; feature vectors [n, d] "
+            f"{network.name} gives an output of shape {_shape(shape)}; feature vectors [n, d] "
             "are expected. End the network with GlobalAveragePooling2D or Flatten."
         )
     return np.concatenate(parts)

@@ -10,7 +10,7 @@ class KeyFigures(dict):
         return {
             "text/plain": repr(self),
             "text/html": self._table().to_html(),
-            MIME_TYPE: dict(self),
+            MIME_TYPE: list(self.items()),  # pairs, for files of notebooks sort their keys
         }
 
     def __repr__(self):

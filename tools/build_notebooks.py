@@ -89,7 +89,7 @@ def seconds_promised(notebook):
 def key_figures(notebook):
     """The figures that `tl.key_figures` stored in a notebook's outputs."""
     bundles = (out.get("data", {}) for cell in notebook.cells for out in cell.get("outputs", []))
-    return next((bundle[FIGURES] for bundle in bundles if FIGURES in bundle), {})
+    return dict(next((bundle[FIGURES] for bundle in bundles if FIGURES in bundle), []))
 
 
 def execute(path):
