@@ -156,6 +156,7 @@ def test_figures_of_first_transfer():
     got = figures("01")
     assert got["test_accuracy_transfer"] >= 0.95
     assert got["test_accuracy_transfer"] >= got["test_accuracy_from_scratch"] + 0.03
+    assert got["test_accuracy_transfer"] >= got["test_accuracy_raw_pixels"] + 0.03
     assert got["trained_parameters_transfer"] == 1290
     assert 100 * got["trained_parameters_transfer"] < got["trained_parameters_from_scratch"]
 

@@ -23,8 +23,8 @@ def extract_features(layer_or_model, images, batch_size=64, cache=True, progress
     Parameters
     ----------
     layer_or_model : keras.Model or keras.Layer
-        A built network whose output is `[n, d]`. It runs with `training=False`: no dropout, and
-        BatchNorm uses its stored statistics.
+        A network whose output is `[n, d]`; it is built if need be. It runs with
+        `training=False`: no dropout, and BatchNorm uses its stored statistics.
     images : array of float32 `[n, height, width, 3]` in `[0, 1]`
         float16 and float64 are converted.
     batch_size : int

@@ -27,8 +27,8 @@ def module_path(handle):
     Parameters
     ----------
     handle : str or path
-        `embedded:glyphnet`, a folder that holds a `saved_model.pb`, or the `https://` address of
-        a TF Hub or Kaggle module, which is looked for in the folder `TLHELPERS_MIRROR` before it
+        `embedded:glyphnet`, a folder that holds a `saved_model.pb`, or the address (https or http)
+        of a TF Hub or Kaggle module, which is looked for in the folder `TLHELPERS_MIRROR` before it
         is downloaded.
 
     Raises
@@ -37,6 +37,10 @@ def module_path(handle):
         The handle is none of these; the message lists the valid ones.
     FileNotFoundError
         The folder exists but is not a SavedModel.
+    ConnectionError
+        The module could not be downloaded.
+    UnsupportedEnvironment
+        The installed setuptools does not go with tensorflow_hub, which downloads.
     """
     text = os.fspath(handle) if isinstance(handle, (str, os.PathLike)) else None
     if not text:

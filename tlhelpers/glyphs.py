@@ -186,7 +186,7 @@ def _restroke(images, rng):
 def degrade(images, pixels=8, levels=17):
     """Reduce pictures to `pixels` x `pixels` cells of `levels` greys, then enlarge them again.
 
-    This is what scanning did to the UCI digits of scikit-learn (8x8 cells, 17 levels).
+    The UCI digits of scikit-learn were reduced so after scanning (8x8 cells, 17 levels).
     Takes and returns float32 `[n, size, size]`; `size` must be a multiple of `pixels`.
     """
     n, size = len(images), images.shape[1]

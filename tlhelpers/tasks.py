@@ -122,8 +122,8 @@ def _digits():
     small = (digits.images / 16).astype(np.float32)
     images = np.repeat(glyphs.enlarge(small, 32)[..., None], 3, axis=-1)
     labels = digits.target.astype(np.int64)
-    # Samples stand in the order of their writers, so cutting each class in that order keeps
-    # most writers of the test split out of the others.
+    # Samples seem to stand in the order of their writers, so cutting each class in that order
+    # probably keeps most writers of the test split out of the others.
     place = np.zeros(len(labels), np.int64)
     for label in range(10):
         where = np.flatnonzero(labels == label)
