@@ -133,6 +133,40 @@ def test_name_that_equals_an_activation_is_no_loophole(images, passes):
     assert len(passes) == 2
 
 
+def test_network_that_was_never_called_is_built_before_the_key_is_made(images, passes):
+    """Two fresh networks with other random weights do not share features."""
+
+    def fresh():
+        return keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3)])
+
+    for network in (fresh(), fresh()):
+        got = tl.extract_features(network, images)
+        np.testing.assert_allclose(got, network(images, training=False), atol=1e-5)
+    assert len(passes) == 2
+
+
+@pytest.mark.parametrize("kind", ["layer", "function"])
+def test_code_of_the_notebook_is_not_cached(images, passes, kind):
+    """A class or function of `__main__` may be edited and run again under the same name."""
+
+    def network(factor):
+        class Scale(keras.layers.Layer):
+            def call(self, x):
+                return x * factor
+
+        def scale(x):
+            return x * factor
+
+        Scale.__module__ = scale.__module__ = "__main__"
+        layer = Scale() if kind == "layer" else keras.layers.Activation(scale)
+        return keras.Sequential([keras.Input((8, 8, 3)), layer, keras.layers.Flatten()])
+
+    for factor in (1.0, 2.0):
+        got = tl.extract_features(network(factor), images)
+        np.testing.assert_allclose(got, factor * images.reshape(12, -1), atol=1e-6)
+    assert len(passes) == 2
+
+
 def test_model_without_config_is_not_cached(images, passes):
     """A model written as a class cannot be told apart from another, so nothing is kept."""
 

@@ -32,6 +32,8 @@ def extract_features(layer_or_model, images, batch_size=64, cache=True, progress
     cache : bool
         Keep the features in `tlhelpers.fetch.cache_dir()` under a key made of the content of the
         images, the weights and the architecture: change one of them and the pass is made again.
+        A network with layers or functions defined in the notebook itself is not kept, because
+        their code may change under the same name.
     progress : bool
         Show a progress bar when the pass takes over two seconds.
 
@@ -58,6 +60,8 @@ def extract_features(layer_or_model, images, batch_size=64, cache=True, progress
         raise ValueError(f"batch_size is {batch_size!r}; give a whole number of at least 1.")
     images = check_images(images)
     _check_network(layer_or_model, images)
+    if not layer_or_model.built:  # now: its weights are part of the key
+        layer_or_model(images[:1], training=False)
     path = _cache_path(layer_or_model, images) if cache else None
     if path is not None:
         kept = _read(path, len(images))
@@ -73,10 +77,11 @@ def check_images(images):
     """Return images as float32 `[n, height, width, 3]`, or say what is wrong with them."""
     images = np.asarray(images)
     if images.dtype.kind != "f":
-        mend = (
-            " Divide by 255: images.astype('float32') / 255." if images.dtype.kind in "iu" else ""
+        mend = "Divide by 255: images.astype('float32') / 255."
+        raise TypeError(
+            f"Images are of type {images.dtype}; float32 in [0, 1] is expected. "
+            f"{mend if images.dtype.kind in 'iu' else ''}".rstrip()
         )
-        raise TypeError(f"Images are of type {images.dtype}; float32 in [0, 1] is expected.{mend}")
     if images.ndim != 4 or images.shape[-1] != 3:
         mend = {
             2: " For one grey picture: np.repeat(image[None, :, :, None], 3, axis=-1).",
@@ -128,8 +133,6 @@ def _shape(dimensions):
 
 
 def _forward(network, images, batch_size, progress):
-    network(images[:1], training=False)  # builds what is not built, outside of any trace
-
     @tf.function(input_signature=[tf.TensorSpec((None, *images.shape[1:]), tf.float32)])
     def forward(batch):
         return network(batch, training=False)
@@ -149,12 +152,16 @@ def _forward(network, images, batch_size, progress):
 def _cache_path(network, images):
     """File for these features, or None when the network cannot be told apart from others."""
     try:
-        layers = list(network._flatten_layers()) if isinstance(network, keras.Model) else [network]
+        layers = list(network._flatten_layers())
         what = [_without_names(keras.saving.serialize_keras_object(network), {})]
         what += [getattr(layer, "fingerprint", "") for layer in layers]
         description = json.dumps(what, sort_keys=True, default=repr)
     except (NotImplementedError, TypeError, ValueError):
-        return None  # a model written as a class without get_config: no key, no cache
+        return None  # a model written as a class without get_config
+    if any(type(layer).__module__ == "__main__" for layer in layers):
+        return None  # its class stands in the notebook: the code may change under the same name
+    if '"registered_name": "function"' in description:
+        return None  # likewise a function, say an activation
     parts = [weight.numpy() for weight in network.weights]
     parts += [images[start : start + 200] for start in range(0, len(images), 200)]
 
@@ -194,7 +201,7 @@ def _without_names(node, numbers):
 def _read(path, n):
     """Features of a cache file; None when it is absent, cut off, damaged or unreadable."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             features = file["features"]  # numpy checks the CRC of the whole array
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         return None
