@@ -289,8 +289,7 @@ stroke width. About 60 % of what the network saw was reduced to 8x8 cells of 17 
 ## Training
 From random weights, seed {seed}, {epochs} epochs of AdamW on the sum of two losses: cross-entropy
 of a letter's name, and a contrastive loss between a warped letter and a clean print of it in any
-font. Weights of another run differ in their digits, because sums on several cores have no fixed
-order.
+font. Another run gives other weights, because sums on several cores have no fixed order.
 
 ## Letters named right
 {tested:,} freshly warped letters of the same fonts, by the head that was trained along (it is
