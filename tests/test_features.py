@@ -12,6 +12,8 @@ import tlhelpers as tl
 from tlhelpers import features as module
 from tlhelpers import fetch
 
+SCALE = {}
+
 
 @pytest.fixture
 def passes(monkeypatch):
@@ -118,6 +120,25 @@ def test_model_built_again_is_recognised(images, passes):
         tl.extract_features(first, images), tl.extract_features(again, images)
     )
     assert len(passes) == 1
+
+
+def test_model_with_an_input_of_its_own_is_recognised(images, passes):
+    """A cell that builds everything anew finds its features too."""
+    for _ in range(2):
+        network = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
+        tl.extract_features(network, images)
+    assert len(passes) == 1
+
+
+def test_lambda_is_not_cached(images, passes):
+    """What a lambda refers to is not part of the network's description."""
+    for factor in (1.0, 2.0):
+        SCALE["factor"] = factor
+        inputs = keras.Input((8, 8, 3))
+        x = keras.layers.Lambda(lambda x: x * SCALE["factor"])(inputs)
+        got = tl.extract_features(keras.Model(inputs, keras.layers.Flatten()(x)), images)
+        np.testing.assert_allclose(got, factor * images.reshape(12, -1), atol=1e-6)
+    assert len(passes) == 2
 
 
 def test_name_that_equals_an_activation_is_no_loophole(images, passes):
@@ -272,6 +293,8 @@ def test_progress_bar_can_be_silenced(network, images, monkeypatch, capfd):
         (lambda x: x[..., 0], ValueError, r"shape \[12, 8, 8\]; .*np.repeat\(images\[..., None\]"),
         (lambda x: x[0, ..., 0], ValueError, r"shape \[8, 8\]; .*For one grey picture"),
         (lambda x: x[..., :1], ValueError, r"shape \[12, 8, 8, 1\]; .*np.repeat\(images, 3"),
+        (lambda x: x[..., [0, 0, 0, 0]], ValueError, r"shape \[12, 8, 8, 4\]; .*Drop the alpha"),
+        (lambda x: np.moveaxis(x, -1, 1), ValueError, r"shape \[12, 3, 8, 8\]; .*channels last"),
         (lambda x: x[0], ValueError, r"shape \[8, 8, 3\]; .*images\[None\]"),
         (lambda x: x[:0], ValueError, r"empty \(shape \[0, 8, 8, 3\]\)"),
         (lambda x: [], ValueError, r"shape \[0\]; \[n, height, width, 3\]"),

@@ -115,6 +115,36 @@ def test_config_makes_the_same_layer(tiny_module, images):
     np.testing.assert_array_equal(again(images), layer(images))
 
 
+def test_module_without_training_argument(tmp_path, images):
+    """The interface leaves `training` out of modules that behave alike in both modes."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 3))])
+    def call(images):
+        return tf.reduce_mean(images, (1, 2))
+
+    module = tf.train.Checkpoint()
+    module.variables = module.trainable_variables = module.regularization_losses = []
+    module.__call__ = call
+    tf.saved_model.save(module, str(tmp_path))
+    layer = tl.HubLayer(tmp_path)
+    model = keras.Sequential([keras.Input((8, 8, 3)), layer])
+    assert model.output_shape == (None, 3)
+    np.testing.assert_allclose(model.predict(images, verbose=0), images.mean((1, 2)), atol=1e-6)
+
+
+def test_mixed_precision_leaves_the_module_in_its_own_type(tiny_module, images):
+    """Under `setup(mixed_precision=True)` the module computes in float32, the head in float16."""
+    keras.mixed_precision.set_dtype_policy("mixed_float16")
+    try:
+        model = classifier(tl.HubLayer(tiny_module, trainable=True))
+        fit(model, images)
+        assert model.layers[-1].compute_dtype == "float16"
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")
+    want = tf.saved_model.load(str(tiny_module))(images, training=False)
+    np.testing.assert_allclose(tl.HubLayer(tiny_module)(images), want)
+
+
 def test_savedmodel_that_is_no_hub_module(tmp_path):
     """A SavedModel without the reusable interface is refused with the way out."""
     tf.saved_model.save(tf.train.Checkpoint(v=tf.Variable(1.0)), str(tmp_path))

@@ -111,6 +111,11 @@ def test_embedding_keeps_clusters_apart(method):
     [
         lambda ax: plots.image_grid(np.zeros((2, 8, 8)), ax=ax),
         lambda ax: plots.learning_curves({"a": [{"val_accuracy": [0.1]}]}, ax=ax),
+        lambda ax: plots.labels_curve(
+            pd.DataFrame({"method": ["a"], "labels_per_class": [1], "accuracy": [0.5]}), ax=ax
+        ),
+        lambda ax: plots.most_wrong(np.zeros((1, 8, 8, 3)), [0], np.eye(2)[[1]], NAMES, ax=ax),
+        lambda ax: plots.most_wrong(np.zeros((1, 8, 8, 3)), [0], np.eye(2)[[0]], NAMES, ax=ax),
         lambda ax: plots.confusion_matrix([0], [0], NAMES, ax=ax),
         lambda ax: plots.embedding(RNG.normal(size=(30, 4)), LABELS, NAMES, "pca", ax=ax),
     ],

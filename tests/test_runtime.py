@@ -45,7 +45,9 @@ def test_seeds_python_numpy_and_tensorflow():
 
 def test_mixed_precision_is_set_and_reset():
     """True and False set Keras' policy, None leaves it; on a CPU the note warns."""
-    assert tl.setup(mixed_precision=True).mixed_precision == "mixed_float16"
+    got = tl.setup(mixed_precision=True)
+    assert got.mixed_precision == "mixed_float16"
+    assert got.gpus or "slower, not faster" in str(got)
     assert tl.setup().mixed_precision == "mixed_float16"
     assert tl.setup(mixed_precision=False).mixed_precision == "float32"
 

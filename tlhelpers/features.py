@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import numbers
 import os
 import sys
 import tempfile
@@ -56,7 +57,7 @@ def extract_features(layer_or_model, images, batch_size=64, cache=True, progress
     --------
     >>> features = extract_features(backbone, task.train.images)  # doctest: +SKIP
     """
-    if not isinstance(batch_size, int) or batch_size < 1:
+    if not isinstance(batch_size, numbers.Integral) or batch_size < 1:
         raise ValueError(f"batch_size is {batch_size!r}; give a whole number of at least 1.")
     images = check_images(images)
     _check_network(layer_or_model, images)
@@ -87,7 +88,14 @@ def check_images(images):
             2: " For one grey picture: np.repeat(image[None, :, :, None], 3, axis=-1).",
             3: " For one colour picture: images[None]. For grey pictures [n, height, width]: "
             "np.repeat(images[..., None], 3, axis=-1).",
-        }.get(images.ndim, " For grey pictures: np.repeat(images, 3, axis=-1).")
+        }.get(images.ndim, "")
+        if images.ndim == 4 and images.shape[1] == 3:
+            mend = " Put the channels last: np.moveaxis(images, 1, -1)."
+        elif images.ndim == 4:
+            mend = {
+                1: " For grey pictures: np.repeat(images, 3, axis=-1).",
+                4: " Drop the alpha channel: images[..., :3].",
+            }.get(images.shape[-1], "")
         raise ValueError(
             f"Images have shape {list(images.shape)}; [n, height, width, 3] is expected.{mend}"
         )
@@ -160,8 +168,8 @@ def _cache_path(network, images):
         return None  # a model written as a class without get_config
     if any(type(layer).__module__ == "__main__" for layer in layers):
         return None  # its class stands in the notebook: the code may change under the same name
-    if '"registered_name": "function"' in description:
-        return None  # likewise a function, say an activation
+    if '"registered_name": "function"' in description or '"__lambda__"' in description:
+        return None  # likewise a function, say an activation, and what a lambda refers to
     parts = [weight.numpy() for weight in network.weights]
     parts += [images[start : start + 200] for start in range(0, len(images), 200)]
 
@@ -189,7 +197,8 @@ def _without_names(node, numbers):
         return [_without_names(part, numbers) for part in node]
     if not isinstance(node, dict):
         return node
-    is_layer = "trainable" in node or "inbound_nodes" in node  # and not, say, a dtype's name
+    is_layer = {"trainable", "inbound_nodes", "batch_shape"} & set(node)  # not, say, a dtype's name
+    is_layer = is_layer or node.get("class_name") == "InputLayer"
     return {
         key: number(value)
         if key in ("keras_history", "input_layers", "output_layers") or (key == "name" and is_layer)

@@ -42,6 +42,13 @@ def _input_spec(module):
         return None
 
 
+def _inference_mode(module):
+    """Arguments that say "inference": `training` is optional in the interface."""
+    functions = getattr(module.__call__, "concrete_functions", ())
+    known = any("training" in function.function_type.parameters for function in functions)
+    return {"training": False} if known else {}
+
+
 @keras.saving.register_keras_serializable(package="tlhelpers")
 class HubLayer(keras.layers.Layer):
     """A TF Hub module (reusable SavedModel) as a Keras 3 layer.
@@ -77,7 +84,8 @@ class HubLayer(keras.layers.Layer):
     """
 
     def __init__(self, handle, trainable=False, **kwargs):
-        super().__init__(trainable=trainable, **kwargs)
+        # a module computes in the type it was saved with, whatever Keras' policy
+        super().__init__(trainable=trainable, **{**kwargs, "dtype": "float32"})
         self.handle = os.fspath(handle) if isinstance(handle, os.PathLike) else handle
         path = fetch.module_path(handle)
         self._module = tf.saved_model.load(str(path))
@@ -88,6 +96,7 @@ class HubLayer(keras.layers.Layer):
                 "interface). Models saved by `model.save` are loaded with keras.models.load_model."
             )
         self.input_spec = _input_spec(self._module)
+        self._mode = _inference_mode(self._module)
         graph = (path / "saved_model.pb").read_bytes()
         self.fingerprint = hashlib.sha256(graph).hexdigest()
         may_train = {id(v) for v in getattr(self._module, "trainable_variables", ())}
@@ -102,11 +111,11 @@ class HubLayer(keras.layers.Layer):
     def call(self, images):
         # Never in training mode: BatchNorm statistics of the source task are part of what was
         # learnt, and a small target set would overwrite them.
-        return self._module(images, training=False)
+        return self._module(images, **self._mode)
 
     def compute_output_shape(self, input_shape):
         images = tf.TensorSpec((input_shape[0], *input_shape[1:]), "float32")
-        call = tf.function(lambda x: self._module(x, training=False))
+        call = tf.function(lambda x: self._module(x, **self._mode))
         return tuple(call.get_concrete_function(images).structured_outputs.shape)
 
     def compute_output_spec(self, images, **kwargs):

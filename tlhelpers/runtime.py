@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.metadata
+import numbers
 import os
 import sys
 import tempfile
@@ -98,7 +99,7 @@ def setup(seed=0, mixed_precision=None):
     >>> runtime = tl.setup(seed=0)  # doctest: +SKIP
     Running on CPU (24 GiB), local: TensorFlow 2.21.0, Keras 3.15.1, float32, seed 0
     """
-    if not isinstance(seed, int) or isinstance(seed, bool):
+    if not isinstance(seed, numbers.Integral) or isinstance(seed, bool):
         raise TypeError(f"seed is {seed!r}; give a whole number, for example seed=0.")
     if not 0 <= seed < 2**32:
         raise ValueError(f"seed is {seed}; give a whole number from 0 to {2**32 - 1}.")
@@ -122,7 +123,7 @@ def setup(seed=0, mixed_precision=None):
         keras.mixed_precision.set_dtype_policy("mixed_float16" if mixed_precision else "float32")
         if mixed_precision and not gpus:
             notes.append("mixed precision makes a CPU slower, not faster")
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(int(seed))
     runtime = Runtime(
         device=_device_name(tf, gpus),
         gpus=len(gpus),
@@ -130,7 +131,7 @@ def setup(seed=0, mixed_precision=None):
         tensorflow=tf.__version__,
         keras=keras.__version__,
         colab="google.colab" in sys.modules,
-        seed=seed,
+        seed=int(seed),
         mixed_precision=keras.mixed_precision.dtype_policy().name,
         notes=tuple(notes),
     )

@@ -1,5 +1,6 @@
 """Tasks: a pretrained backbone (the source) paired with data to adapt it to (the target)."""
 
+import numbers
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -99,10 +100,11 @@ class Task:
         Raises
         ------
         ValueError
-            More labels are asked for than a class has.
+            Not a whole number, or more labels than a class has.
         """
         sizes = np.bincount(self.train.labels, minlength=len(self.class_names))
-        if not 1 <= labels_per_class <= sizes.min():
+        whole = isinstance(labels_per_class, numbers.Integral)
+        if not whole or not 1 <= labels_per_class <= sizes.min():
             raise ValueError(
                 f"labels_per_class is {labels_per_class!r}; the smallest class of {self.name!r} "
                 f"({self.class_names[sizes.argmin()]}) has {sizes.min()}: give 1 to {sizes.min()}."
