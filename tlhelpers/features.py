@@ -185,16 +185,16 @@ def _cache_path(network, images):
     return fetch.cache_dir() / "features" / f"{key.hexdigest()}.npz"
 
 
-def _without_names(node, numbers):
+def _without_names(node, seen):
     """Serialised network with layers numbered, since Keras gives a rebuilt layer another name."""
 
     def number(name):
         if isinstance(name, list):
             return [number(part) for part in name]
-        return numbers.setdefault(name, len(numbers)) if isinstance(name, str) else name
+        return seen.setdefault(name, len(seen)) if isinstance(name, str) else name
 
     if isinstance(node, list | tuple):
-        return [_without_names(part, numbers) for part in node]
+        return [_without_names(part, seen) for part in node]
     if not isinstance(node, dict):
         return node
     is_layer = {"trainable", "inbound_nodes", "batch_shape"} & set(node)  # not, say, a dtype's name
@@ -202,7 +202,7 @@ def _without_names(node, numbers):
     return {
         key: number(value)
         if key in ("keras_history", "input_layers", "output_layers") or (key == "name" and is_layer)
-        else _without_names(value, numbers)
+        else _without_names(value, seen)
         for key, value in node.items()
     }
 

@@ -115,8 +115,7 @@ class HubLayer(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         images = tf.TensorSpec((input_shape[0], *input_shape[1:]), "float32")
-        call = tf.function(lambda x: self._module(x, **self._mode))
-        return tuple(call.get_concrete_function(images).structured_outputs.shape)
+        return tuple(tf.function(self.call).get_concrete_function(images).structured_outputs.shape)
 
     def compute_output_spec(self, images, **kwargs):
         return keras.KerasTensor(self.compute_output_shape(images.shape), "float32")

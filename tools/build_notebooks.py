@@ -18,11 +18,12 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+from tlhelpers.report import MIME_TYPE
+
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 README = ROOT / "README.md"
 PICTURE = ROOT / "docs" / "labels_per_class.png"  # output of the cell tagged `readme-picture`
-FIGURES = "application/vnd.tlhelpers.key-figures+json"  # as in tlhelpers.report
 
 SETUP = """\
 # The same cell in every notebook. On Colab it installs the course's helpers when they are missing.
@@ -89,7 +90,7 @@ def seconds_promised(notebook):
 def key_figures(notebook):
     """The figures that `tl.key_figures` stored in a notebook's outputs."""
     bundles = (out.get("data", {}) for cell in notebook.cells for out in cell.get("outputs", []))
-    return dict(next((bundle[FIGURES] for bundle in bundles if FIGURES in bundle), []))
+    return dict(next((bundle[MIME_TYPE] for bundle in bundles if MIME_TYPE in bundle), []))
 
 
 def execute(path):
@@ -115,7 +116,6 @@ def execute(path):
         raise SystemExit(
             f"{path.name} promises {described(notebook)[1]!r} and took {seconds:.0f} s"
         )
-    return notebook
 
 
 def with_section(text, name, body):

@@ -33,8 +33,7 @@ for path in sorted(Path(".").glob("*.ipynb")):
 
 
 def find_python():
-    found = shutil.which("python3.12") or shutil.which("python3.13")
-    return found or "python3.12"
+    return shutil.which("python3.12") or shutil.which("python3.13") or "python3.12"
 
 
 def main():
