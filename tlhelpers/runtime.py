@@ -105,6 +105,8 @@ def setup(seed=0, mixed_precision=None):
         raise ValueError(f"seed is {seed}; give a whole number from 0 to {2**32 - 1}.")
     if mixed_precision not in (True, False, None):
         raise ValueError(f"mixed_precision is {mixed_precision!r}; give True, False or None.")
+    import tlhelpers
+
     check_python()
     check_setuptools()
     tf, keras = _import_quietly()
@@ -124,6 +126,7 @@ def setup(seed=0, mixed_precision=None):
         if mixed_precision and not gpus:
             notes.append("mixed precision makes a CPU slower, not faster")
     keras.utils.set_random_seed(int(seed))
+    _ = tlhelpers.HubLayer  # known to Keras from now on, as loading a saved model needs
     runtime = Runtime(
         device=_device_name(tf, gpus),
         gpus=len(gpus),

@@ -1,0 +1,117 @@
+"""Blocks of a pretrained network: read from the names of its weights, in the order of use."""
+
+import re
+from graphlib import TopologicalSorter
+
+from .saved_model import captured_as
+
+# up to the first number, where the 2 of "conv2d" is none: block_1_expand_BN, conv2_block1_1_conv
+_NUMBERED = re.compile(r"(.*?(?:(?<!onv)\d+[a-z]?|(?<=onv)\d+(?!d)))(?=_|$)")
+_ROLE = re.compile(
+    r"(?<=.)_(bn|batchnorm|norm|conv|dwconv|depthwise|project|expand)$", re.IGNORECASE
+)
+
+
+def name_blocks(names):
+    """Block of each weight, from the weights' names.
+
+    A block is what comes up to the first number: `block_1` of `block_1_expand_BN/gamma`,
+    `transformer/layer_0` of `transformer/layer_0/attention/kernel`; without a number it is the
+    first part of the name, without its role: `stem` of `stem_bn/gamma`. Parts that all names begin
+    with are left out.
+
+    Parameters
+    ----------
+    names : list of str
+        Names such as `block1/conv/kernel:0`.
+
+    Returns
+    -------
+    list of str
+        One block a name.
+
+    Examples
+    --------
+    >>> name_blocks(["net/stem_conv/kernel", "net/block1a_bn/gamma", "net/block1b_conv/kernel"])
+    ['stem', 'block1a', 'block1b']
+    """
+    paths = [name.split(":")[0].split("/") for name in names]
+    while paths and all(len(path) > 2 and path[0] == paths[0][0] for path in paths):
+        paths = [path[1:] for path in paths]
+    return [_block(path) for path in paths]
+
+
+def _block(path):
+    folders = path[:-1] or path
+    for depth, part in enumerate(folders):
+        numbered = _NUMBERED.match(re.sub(r"^bn_", "", part, flags=re.IGNORECASE))
+        if numbered:
+            return "/".join([*folders[:depth], numbered[1]])
+    first = folders[0]
+    while _ROLE.search(first):
+        first = _ROLE.sub("", first)
+    return first
+
+
+def sort_by_use(function, variables):
+    """Indices of the variables in the order in which the input meets them.
+
+    The order of a module's list of variables, and of their names, may be any (`Conv_1` is the
+    last layer of MobileNetV2). A variable's place is the length of the longest way from the input
+    to the first operation that takes both; equal places keep the given order.
+
+    Parameters
+    ----------
+    function : ConcreteFunction
+        The module's function in inference mode.
+    variables : list of tf.Variable
+
+    Returns
+    -------
+    list of int
+    """
+    graph = function.graph.as_graph_def()
+    library = {callee.signature.name: callee for callee in graph.library.function}
+    index = {id(captured_as(variable)): i for i, variable in enumerate(variables)}
+    known = {tensor.op.name: (0, frozenset()) for tensor in function.graph.inputs}
+    for outer, inner in function.graph.captures:
+        own = {index[id(outer)]} if id(outer) in index else ()
+        known[inner.op.name] = (None, frozenset(own))
+    place = {}
+    _walk(graph.node, known, library, place)
+    return sorted(range(len(variables)), key=lambda i: place.get(i, float("inf")))
+
+
+def _walk(nodes, known, library, place):
+    """Fill `place`: variable -> length of way; `known`: node -> (length or None, its variables)."""
+    nodes = {node.name: node for node in nodes}
+    inputs = {
+        name: [source.split(":")[0] for source in node.input if not source.startswith("^")]
+        for name, node in nodes.items()
+    }
+    for name in TopologicalSorter(inputs).static_order():
+        if name in known:
+            continue
+        given = [known[source] for source in inputs.get(name, ()) if source in known]
+        lengths = [length for length, _ in given if length is not None]
+        held = frozenset().union(*(variables for _, variables in given))
+        if not lengths:
+            known[name] = (None, held)  # does not depend on the input: a variable's value, say
+            continue
+        length = max(lengths) + 1
+        attributes = nodes[name].attr
+        callee = library.get(attributes["f"].func.name) if "f" in attributes else None
+        if callee is None:
+            for variable in held:
+                place[variable] = min(length, place.get(variable, length))
+        else:
+            arguments = [argument.name for argument in callee.signature.input_arg]
+            inside = _walk(
+                callee.node_def, dict(zip(arguments, given, strict=True)), library, place
+            )
+            results = [
+                inside.get(source.split(":")[0], (None,))[0] for source in callee.ret.values()
+            ]
+            length = max([length, *(result for result in results if result is not None)])
+        known[name] = (length, frozenset())
+    return known
