@@ -14,6 +14,7 @@ _HOME = {
     "Task": "tasks",
     "Split": "tasks",
     "HubLayer": "hub",
+    "export_module": "export",
     "extract_features": "features",
     "key_figures": "report",
 }

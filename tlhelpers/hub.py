@@ -166,6 +166,7 @@ class HubLayer(keras.layers.Layer):
         self._has_statistics = any(variable.dtype.is_floating for variable in fixed)
         traces = saved_model.traces(self._function.call)
         order = sort_by_use(traces[-1], variables) if traces else range(len(variables))
+        order = [i for i in order if variables[i].dtype.is_floating]  # no counters, no seeds
         names = name_blocks([variables[i].name for i in order])
         self._blocks = {name: [] for name in names}  # the weights of each that may train
         for name, i in zip(names, order, strict=True):

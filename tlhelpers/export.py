@@ -1,0 +1,188 @@
+"""Publish a trained model as a TF Hub module."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from . import tensors
+from .blocks import name_blocks
+from .hub import HubLayer
+
+CARD = """# {name}
+
+{about}
+
+| | |
+|---|---|
+| input | `{input_name}`: {takes} |
+| output | {gives} |
+| parameters | {parameters:,} |
+| blocks | {blocks} |
+| made from | {sources} |
+| written with | TensorFlow {tensorflow}, Keras {keras} |
+
+It is a TF Hub module (reusable SavedModel). Load it with
+
+    import tlhelpers as tl
+    layer = tl.HubLayer("path/to/this/folder")
+
+or with `tf.saved_model.load`. The signature `serving_default` takes `{input_name}` and gives
+`default`.
+
+**Licence.** {licence}
+
+**Measured.** {measured}
+"""
+
+
+def export_module(model, folder, *, about="", licence="", measured=""):
+    """Save a model as a SavedModel that `HubLayer`, `hub.load` and `tf.saved_model.load` read.
+
+    The folder holds the module in the reusable SavedModel interface (the call in training and in
+    inference mode, variables named by layer, regularization losses), a signature for images, texts
+    or numbers, and a card (README.md; Mitchell and others, Model Cards, 2019) to complete.
+
+    Parameters
+    ----------
+    model : keras.Model or HubLayer
+        With one input and one output. Images are `[n, height, width, 3]`, texts are strings `[n]`.
+    folder : str or path
+        A folder that does not exist yet, or is empty. It appears only when it is complete.
+    about, licence, measured : str
+        For the card: what the model is for; under which terms; how good it was, on which data.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder.
+
+    Raises
+    ------
+    TypeError
+        Not a model.
+    ValueError
+        A model that was never built, or has several inputs or outputs.
+    FileExistsError
+        The folder holds something.
+
+    Examples
+    --------
+    >>> export_module(model, "my_module", about="Digits from letters.")  # doctest: +SKIP
+    """
+    model = _as_model(model)
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(f"{folder} holds something already. Give the name of a new folder.")
+    module, signature = _as_module(model)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    parts = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        tf.saved_model.save(module, str(parts / "module"), {"serving_default": signature})
+        card = _card(model, folder.name, module, about, licence, measured)
+        (parts / "module" / "README.md").write_text(card, encoding="utf-8")
+        if folder.exists():
+            folder.rmdir()
+        os.replace(parts / "module", folder)
+    finally:
+        shutil.rmtree(parts, ignore_errors=True)
+    return folder
+
+
+def _as_model(model):
+    if isinstance(model, HubLayer):
+        inputs = keras.Input(model.input_shape[1:], dtype=model.compute_dtype)
+        model = keras.Model(inputs, model(inputs), name=model.name)
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"A keras.Model or a HubLayer is expected, not {type(model).__name__}.")
+    if not model.built or not getattr(model, "inputs", None):
+        raise ValueError(
+            f"{model.name} does not know its input. Begin it with keras.Input, or call it once on "
+            "data; a model written as a class is put between keras.Input and keras.Model first."
+        )
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ValueError(
+            f"{model.name} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; a "
+            "module has one of each. For others use model.export."
+        )
+    return model
+
+
+def _as_module(model):
+    """The model as a TF Hub module, on copies of its variables that are named by layer."""
+    layers = model._flatten_layers()
+    modules = [layer for layer in layers if isinstance(layer, HubLayer)]
+    shared = {id(weight) for layer in modules for weight in layer.weights}
+
+    def named(weight):
+        if id(weight) in shared:
+            return weight.value  # its module computes with this very variable
+        name = weight.path.removeprefix(f"{model.name}/")
+        return tf.Variable(weight.value, name=name, trainable=weight.trainable)
+
+    train = [named(weight) for weight in model.trainable_variables]
+    fixed = [named(weight) for weight in model.non_trainable_variables]
+    own = [id(weight) not in shared for weight in model.non_trainable_variables]
+    spec = tf.TensorSpec(model.inputs[0].shape, model.inputs[0].dtype, _input_name(model))
+
+    @tf.function(autograph=False)
+    def call(inputs, training=False):
+        outputs, updates = model.stateless_call(train, fixed, inputs, training=training)
+        if training:
+            for variable, update, mine in zip(fixed, updates, own, strict=True):
+                if mine:
+                    variable.assign(update)
+        return outputs
+
+    @tf.function(input_signature=[spec], autograph=False)
+    def signature(inputs):
+        return {"default": call(inputs, training=False)}
+
+    for training in (False, True):
+        call.get_concrete_function(spec, training=training)
+    module = tf.train.Checkpoint()
+    module.__call__ = call
+    module.variables, module.trainable_variables = train + fixed, train
+    module.regularization_losses = [
+        _loss(weight.regularizer, variable)
+        for weight, variable in zip(model.trainable_variables, train, strict=True)
+        if weight.regularizer is not None
+    ]
+    # vocabularies and other resources that are no variables travel with these
+    module.resources = [layer.resolved_object for layer in modules]
+    module.resources += [layer for layer in model.layers if not layer.variables]
+    return module, signature
+
+
+def _loss(regularizer, variable):
+    return tf.function(lambda: regularizer(variable), input_signature=[], autograph=False)
+
+
+def _input_name(model):
+    """TF Hub's name for the input: images, sentences, or just inputs."""
+    (inputs,) = model.inputs
+    if inputs.dtype == "string":
+        return "sentences"
+    return "images" if len(inputs.shape) == 4 and inputs.shape[-1] == 3 else "inputs"
+
+
+def _card(model, name, module, about, licence, measured):
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, HubLayer)]
+    blocks = dict.fromkeys(name_blocks([variable.name for variable in module.variables]))
+    return CARD.format(
+        name=name,
+        about=about or "Say here what the model is for, and what it is not for.",
+        input_name=_input_name(model),
+        takes=tensors.describe(model.inputs[0]),
+        gives=tensors.describe(model.outputs[0]),
+        parameters=model.count_params(),
+        blocks=", ".join(blocks),
+        sources=", ".join(f"`{layer.handle}`" for layer in layers) or "nothing pretrained",
+        tensorflow=tf.__version__,
+        keras=keras.__version__,
+        licence=licence or "Not stated. It must go with the licences of what it was made from.",
+        measured=measured or "Not stated. Say how good the model is, and on which data.",
+    )
