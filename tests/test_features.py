@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import tlhelpers as tl
+from tlhelpers import cache
 from tlhelpers import features as module
-from tlhelpers import fetch
 
 SCALE = {}
 
@@ -25,7 +25,7 @@ def passes(monkeypatch):
 
 
 def cache_files():
-    return list((fetch.cache_dir() / "features").glob("*"))
+    return list((cache.cache_dir() / "features").glob("*"))
 
 
 @pytest.mark.parametrize("batch_size", [1, 5, 12, 64])

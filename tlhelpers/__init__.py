@@ -15,10 +15,12 @@ _HOME = {
     "Split": "tasks",
     "HubLayer": "hub",
     "export_module": "export",
+    "fetch_module": "fetch",
+    "mirror": "fetch",
     "extract_features": "features",
     "key_figures": "report",
 }
-_MODULES = ("features", "fetch", "glyphs", "hub", "plots", "report", "runtime", "tasks")
+_MODULES = ("cache", "features", "fetch", "glyphs", "hub", "plots", "report", "runtime", "tasks")
 
 __all__ = sorted([*_HOME, "glyphs", "plots"])
 

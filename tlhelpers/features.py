@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from . import fetch
+from .cache import cache_dir
 
 
 def extract_features(layer_or_model, images, batch_size=64, cache=True, progress=True):
@@ -31,7 +31,7 @@ def extract_features(layer_or_model, images, batch_size=64, cache=True, progress
     batch_size : int
         Images a forward pass.
     cache : bool
-        Keep the features in `tlhelpers.fetch.cache_dir()` under a key made of the content of the
+        Keep the features in `tlhelpers.cache.cache_dir()` under a key made of the content of the
         images, the weights and the architecture: change one of them and the pass is made again.
         A network with layers or functions defined in the notebook itself is not kept, because
         their code may change under the same name.
@@ -182,7 +182,7 @@ def _cache_path(network, images):
     with ThreadPoolExecutor() as pool:  # hashing leaves Python's lock: one core a part
         for part in pool.map(digest, parts):
             key.update(part)
-    return fetch.cache_dir() / "features" / f"{key.hexdigest()}.npz"
+    return cache_dir() / "features" / f"{key.hexdigest()}.npz"
 
 
 def _without_names(node, seen):

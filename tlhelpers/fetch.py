@@ -1,18 +1,14 @@
-"""Find a pretrained module: embedded, in a folder, in a mirror, or on the internet."""
+"""Find a pretrained module: embedded, in a folder, the cache, a mirror, or on the internet."""
 
+import hashlib
 import os
-import warnings
+import shutil
 from pathlib import Path
-from urllib.parse import urlparse
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from . import cache, download
 
 EMBEDDED = {"embedded:glyphnet": "glyphnet"}
-
-
-def cache_dir():
-    """Folder for downloads and cached features: `TLHELPERS_CACHE`, or the system's place."""
-    import pooch
-
-    return Path(os.environ.get("TLHELPERS_CACHE") or pooch.os_cache("tlhelpers"))
 
 
 def data_dir():
@@ -21,43 +17,117 @@ def data_dir():
     return installed if installed.is_dir() else Path(__file__).parent.parent / "data"
 
 
-def module_path(handle):
-    """Local folder of a SavedModel.
+def fetch_module(handle, *, sha256=None, timeout=30.0, retries=4, progress=True):
+    """Local folder of a module, which is looked for in a folder, the cache, a mirror, the internet.
+
+    A download is complete or absent: it goes to a temporary folder that is renamed at the end, is
+    taken up where it broke off, and is made once when several processes ask at the same time.
 
     Parameters
     ----------
     handle : str or path
-        `embedded:glyphnet`, a folder that holds a `saved_model.pb`, or the address (https or http)
-        of a TF Hub or Kaggle module, which is looked for in the folder `TLHELPERS_MIRROR` before it
-        is downloaded.
+        `embedded:glyphnet`; the folder of a SavedModel; or an address (http or https): a handle of
+        tfhub.dev or Kaggle Models, or a `.tar.gz` anywhere. An address is looked for in the folder
+        `TLHELPERS_MIRROR` before it is downloaded.
+    sha256 : str, optional
+        SHA-256 that the downloaded archive must have.
+    timeout : float
+        Seconds without a byte after which a connection counts as dead.
+    retries : int
+        How many attempts in a row may bring nothing new; pauses between them grow from 1 s to 30 s.
+    progress : bool
+        Show a progress bar, and the size before a large download.
+
+    Returns
+    -------
+    pathlib.Path
 
     Raises
     ------
     ValueError
-        The handle is none of these; the message lists the valid ones.
+        The handle is none of these; or what came is not the module (another checksum, a web page,
+        a damaged or unsafe archive, no SavedModel in it).
     FileNotFoundError
         The folder exists but is not a SavedModel.
     ConnectionError
-        The module could not be downloaded.
-    UnsupportedEnvironment
-        The installed setuptools does not go with tensorflow_hub, which downloads.
+        The module could not be downloaded; says why, and how to do without.
+    OSError
+        The cache cannot be written: disk full, or no rights.
+
+    Examples
+    --------
+    >>> fetch_module("embedded:glyphnet").name
+    'glyphnet'
     """
-    text = os.fspath(handle) if isinstance(handle, (str, os.PathLike)) else None
+    text = os.fspath(handle) if isinstance(handle, str | os.PathLike) else None
     if not text:
         raise _unknown(handle)
     if text in EMBEDDED:
         return data_dir() / EMBEDDED[text]
-    if text.startswith("https://") or text.startswith("http://"):
-        return _mirrored(text) or _downloaded(text)
+    if text.startswith(("https://", "http://")):
+        return _fetch_address(_plain(text), sha256, timeout, retries, progress)
     path = Path(text).expanduser()
     if not path.is_dir():
         raise _unknown(handle)
-    if not (path / "saved_model.pb").is_file():
+    if not cache.has_graph(path):
         raise FileNotFoundError(
             f"The folder {text!r} has no saved_model.pb, so it is not a SavedModel. "
             "Give the folder that holds saved_model.pb and variables/."
         )
     return path
+
+
+def mirror(handles, folder, **options):
+    """Prepare a folder (a USB stick, a classroom share) for `TLHELPERS_MIRROR`.
+
+    Parameters
+    ----------
+    handles : list of str
+        Addresses, as for `fetch_module`. What is there already is left alone.
+    folder : str or path
+        Modules are put in `modules/<path of the address>` under it.
+    **options
+        As for `fetch_module`.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The folder of each module in the mirror.
+
+    Raises
+    ------
+    ValueError
+        A handle is not an address.
+    ConnectionError
+        Some could not be fetched; the message lists them. The others are there.
+
+    Examples
+    --------
+    >>> mirror(["https://tfhub.dev/google/nnlm-en-dim50/2"], "usb")  # doctest: +SKIP
+    """
+    handles = [handles] if isinstance(handles, str) else list(handles)
+    for handle in handles:
+        if not str(handle).startswith(("https://", "http://")):
+            raise ValueError(f"{handle!r} is not an address; only addresses need a mirror.")
+    folders, failed = [], []
+    for handle in handles:
+        target = _place_in(Path(folder), _plain(handle))
+        folders.append(target)
+        try:
+            if not cache.is_complete(target):
+                source = fetch_module(handle, **options)
+                with cache.readable_errors(target), cache.whole_folder(target) as empty:
+                    shutil.copytree(source, empty, dirs_exist_ok=True)
+        except (ConnectionError, ValueError) as error:
+            failed.append(f"{handle}: {error}")
+    if failed:
+        raise ConnectionError(
+            f"{len(failed)} of {len(handles)} modules are not in the mirror:\n" + "\n".join(failed)
+        )
+    return folders
+
+
+# Handles and places -----------------------------------------------------------------------------
 
 
 def _unknown(handle):
@@ -68,29 +138,97 @@ def _unknown(handle):
     )
 
 
-def _mirrored(address):
-    mirror = os.environ.get("TLHELPERS_MIRROR")
-    if not mirror:
-        return None
-    path = Path(mirror, "modules", *urlparse(address).path.strip("/").split("/"))
-    return path if (path / "saved_model.pb").is_file() else None
+def _plain(address):
+    """The address without what browsers add; Kaggle's long form as its short one."""
+    parts = urlsplit(address)
+    query = [pair for pair in parse_qsl(parts.query) if pair[0] != "tfhub-redirect"]
+    path = parts.path.rstrip("/")
+    names = path.split("/")
+    if parts.netloc.endswith("kaggle.com") and names[4:8:2] == ["frameworks", "variations"]:
+        path = "/".join([*names[:4], names[5], names[7], *names[9:10]])
+    if ".." in names:
+        raise _unknown(address)
+    return urlunsplit((parts.scheme, parts.netloc, path, urlencode(query), ""))
 
 
-def _downloaded(address):
-    from .runtime import check_setuptools
+def _download_address(address):
+    """Where the archive is: tfhub.dev, Kaggle and others that speak their protocol are asked."""
+    parts = urlsplit(address)
+    if parts.path.endswith((".tar.gz", ".tgz", ".tar")):
+        return address
+    query = [*parse_qsl(parts.query), ("tf-hub-format", "compressed")]
+    return urlunsplit((*parts[:3], urlencode(query), ""))
 
-    check_setuptools()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "pkg_resources is deprecated")  # says setuptools<82 too
-        import tensorflow_hub
 
-    # tensorflow_hub's own default is the temporary folder, where half-deleted modules break it.
-    os.environ.setdefault("TFHUB_CACHE_DIR", str(cache_dir() / "modules"))
-    try:
-        return Path(tensorflow_hub.resolve(address))
-    except Exception as error:
-        raise ConnectionError(
-            f"Could not download {address} ({type(error).__name__}: {error}). "
-            "Without internet, use embedded:glyphnet, or set TLHELPERS_MIRROR to a folder that "
-            f"holds modules{urlparse(address).path}/saved_model.pb."
-        ) from error
+def _place_in(folder, address):
+    path = urlsplit(address).path.removesuffix(".tar.gz").removesuffix(".tgz")
+    return folder.joinpath("modules", *path.strip("/").split("/"))
+
+
+# Fetching ---------------------------------------------------------------------------------------
+
+
+def _fetch_address(address, sha256, timeout, retries, progress):
+    entry = cache.modules_dir() / hashlib.sha1(address.encode()).hexdigest()
+    if cache.is_complete(entry, sha256):
+        return entry
+    place = os.environ.get("TLHELPERS_MIRROR")
+    mirrored = _place_in(Path(place).expanduser(), address) if place else None
+    if mirrored and cache.is_complete(mirrored, sha256):
+        return mirrored
+    with cache.locked(entry):
+        if cache.is_complete(entry, sha256):  # another process has fetched it meanwhile
+            return entry
+        archive = mirrored and mirrored.with_name(mirrored.name + ".tar.gz")
+        if archive and archive.is_file():
+            _store(archive, entry, address, sha256, f"The archive {archive} in the mirror")
+            return entry
+        part = entry.with_name(entry.name + ".part")
+        try:
+            name = "/".join(address.split("/")[3:])
+            url = _download_address(address)
+            download.download(url, part, name, timeout=timeout, retries=retries, progress=progress)
+        except download.Failure as failure:
+            raise _not_downloaded(address, failure, part, mirrored) from failure
+        try:
+            _store(part, entry, address, sha256, f"What came from {address}")
+        finally:
+            download.discard(part)
+        return entry
+
+
+def _store(archive, entry, address, sha256, what):
+    """Check an archive and make it the cache's entry, in one step."""
+    import pooch
+
+    found = pooch.file_hash(str(archive), alg="sha256")
+    if sha256 is not None and found != sha256.lower():
+        raise ValueError(
+            f"{what} has another checksum: SHA-256 {found}, expected {sha256}. It was thrown away; "
+            "try again, and if that stays, ask who gave you the checksum."
+        )
+    with cache.whole_folder(entry) as empty:
+        try:
+            module = download.unpack(archive, empty)
+        except ValueError as error:
+            raise ValueError(f"{what} cannot be used: {error}.") from error
+        if module != empty:
+            for path in module.iterdir():
+                path.rename(empty / path.name)
+            module.rmdir()
+        cache.write_record(empty, address, found)
+
+
+def _not_downloaded(address, failure, part, mirrored):
+    parts = [f"Could not download {address}: {failure}."]
+    if part.exists() and part.stat().st_size:
+        size = part.stat().st_size / 1e6
+        parts.append(f"The {size:.1f} MB that came are kept; the next call goes on from there.")
+    if mirrored and mirrored.exists():
+        parts.append(f"The mirror's copy in {mirrored} lacks files.")
+    place = _place_in(Path(), address)
+    parts.append(
+        "Without internet, use embedded:glyphnet, or set TLHELPERS_MIRROR to a folder that holds "
+        f"{place}/saved_model.pb; tl.mirror prepares one."
+    )
+    return ConnectionError(" ".join(parts))

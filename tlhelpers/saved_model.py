@@ -32,7 +32,7 @@ def load(handle, tags=None, options=None):
     OSError
         The files cannot be read.
     """
-    path = fetch.module_path(handle)
+    path = fetch.fetch_module(handle)
     if (path / "tfhub_module.pb").exists():
         raise ValueError(
             f"The module {handle!r} is in the TF1 Hub format, which TensorFlow 2 can neither train "

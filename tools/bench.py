@@ -53,6 +53,55 @@ def compiled(model):
     return model
 
 
+def training_steps(task):
+    """Training steps with the same loop: through a HubLayer, and calling the module itself."""
+    images, labels = task.train.images[:BATCH], task.train.labels[:BATCH]
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def step_of(logits, weights):
+        optimizer = keras.optimizers.SGD(1e-4)
+        optimizer.build(weights)
+
+        @tf.function
+        def step(x, y):
+            with tf.GradientTape() as tape:
+                value = loss(y, logits(x))
+            optimizer.apply(tape.gradient(value, weights), weights)
+
+        return lambda: step(images, labels)
+
+    layer = tl.HubLayer(task.backbone, trainable=True)
+    model = keras.Sequential([layer, keras.layers.Dense(10)])
+    through_layer = step_of(lambda x: model(x, training=True), model.trainable_weights)
+    module = tf.saved_model.load(str(tl.fetch_module(task.backbone)))
+    head = keras.layers.Dense(10)
+    head.build((None, 128))
+    weights = [*map(keras.Variable, module.trainable_variables), *head.trainable_weights]
+    bare = step_of(lambda x: head(module(x, training=False)), weights)
+    return through_layer, bare
+
+
+def predictions(task):
+    """Features of the same images: by the module's own call, and in Keras' ways."""
+    images = np.concatenate([task.train.images] * 4)
+    starts = range(0, len(images), BATCH)
+    model = keras.Sequential([tl.HubLayer(task.backbone)])
+    model.build((None, *task.image_shape))
+    twin = keras.models.load_model(task.backbone_file)
+    module = tf.saved_model.load(str(tl.fetch_module(task.backbone)))
+
+    def own_call():
+        return [module(images[i : i + BATCH], training=False).numpy() for i in starts]
+
+    def on_batch():
+        return [model.predict_on_batch(images[i : i + BATCH]) for i in starts]
+
+    def predict(network):
+        return lambda: network.predict(images, batch_size=BATCH, verbose=0)
+
+    return own_call, on_batch, predict(model), predict(twin)
+
+
 def main():
     threadpool_limits(limits=1, user_api="blas")  # small fits are faster so; TensorFlow keeps all
     task = tl.load_task("digits")
@@ -67,6 +116,19 @@ def main():
     value = ratio(lambda: extract(False), lambda: bare_passes(network, images))
     bound = "at most 1.15"
     results.append(report("extraction / bare forward passes", value, bound, value <= 1.15))
+
+    value = ratio(*training_steps(task), repeats=10 * REPEATS)
+    what = "training step through HubLayer / calling the module"
+    results.append(report(what, value, "at most 1.05", value <= 1.05))
+    own_call, on_batch, predict, predict_twin = predictions(task)
+    value = ratio(on_batch, own_call, repeats=3 * REPEATS)
+    what = "predict_on_batch through HubLayer / the module's own call"
+    results.append(report(what, value, "at most 1.05", value <= 1.05))
+    value = ratio(predict, predict_twin, repeats=3 * REPEATS)
+    what = "predict: HubLayer / the same network as a Keras model"
+    results.append(report(what, value, "at most 1.05", value <= 1.05))
+    value = ratio(predict, own_call, repeats=3 * REPEATS)
+    print(f"{'predict through HubLayer / the own call (Keras copies data)':<58} {value:7.2f}")
 
     first, again = [], []
     for _ in range(REPEATS):

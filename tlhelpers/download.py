@@ -1,0 +1,239 @@
+"""Bring an archive into a folder: from the internet with pauses and resumption, all or nothing."""
+
+import errno
+import json
+import shutil
+import sys
+import tarfile
+import time
+import zlib
+from pathlib import Path, PurePosixPath
+
+from tqdm.auto import tqdm
+from tqdm.utils import CallbackIOWrapper
+
+FIRST_PAUSE = 1.0  # seconds before the second attempt; each next pause is twice as long
+LONGEST_PAUSE = 30.0
+CHUNK = 4096  # bytes at a time; what came of a chunk is lost when the connection is cut in it
+LARGE = 20e6  # bytes from which the size is said before the download
+AGAIN = {
+    408,
+    416,
+    425,
+    429,
+    500,
+    502,
+    503,
+    504,
+}  # status codes that may be gone at the next attempt
+
+
+class Failure(ConnectionError):
+    """A download that did not succeed, with the reason in words."""
+
+    def __init__(self, reason, again=False):
+        super().__init__(reason)
+        self.again = again
+
+
+def download(url, part, name, *, timeout=30.0, retries=4, progress=True):
+    """Download to the file `part`, going on where an earlier call was interrupted.
+
+    Parameters
+    ----------
+    url : str
+        http or https. Proxy variables of the environment are honoured.
+    part : pathlib.Path
+        What came stays here when the download fails, if the server lets one go on from there.
+    name : str
+        For the progress bar.
+    timeout : float
+        Seconds without a byte after which the connection counts as dead.
+    retries : int
+        How many attempts in a row may bring nothing new before giving up.
+    progress : bool
+        Show a bar, and the size of a large download before it begins.
+
+    Raises
+    ------
+    Failure
+        Reason in words; `part` is left for the next call.
+    OSError
+        The file cannot be written (disk full, no rights); `part` is gone.
+    """
+    failures, most = 0, _size(part)
+    while True:
+        try:
+            return _attempt(url, part, name, timeout, progress)
+        except Failure as failure:
+            size = _size(part)
+            failures = 0 if size > most else failures + 1
+            most = max(size, most)
+            if not failure.again or failures > retries:
+                if not size or _version(part) is None:
+                    discard(part)
+                raise
+        except OSError:
+            discard(part)
+            raise
+        time.sleep(min(FIRST_PAUSE * 2 ** max(failures - 1, 0), LONGEST_PAUSE))
+
+
+def discard(part):
+    """Remove an unfinished download, and the note that tells which version of the file it is."""
+    part.unlink(missing_ok=True)
+    _note(part).unlink(missing_ok=True)
+
+
+def _note(part):
+    return part.with_name(part.name + ".json")
+
+
+def _version(part):
+    """What the server called this version of the file; None if it has no name for it."""
+    note = _note(part)
+    return json.loads(note.read_text())["version"] if note.exists() else None
+
+
+def _size(part):
+    return part.stat().st_size if part.exists() else 0
+
+
+def _attempt(url, part, name, timeout, progress):
+    import pooch
+    import requests
+
+    version = _version(part)
+    if version is None:
+        discard(part)
+    headers = {"Accept-Encoding": "identity"}
+    have = _size(part)
+    if have:  # If-Range: the server starts anew if its file is another one by now
+        headers |= {"Range": f"bytes={have}-", "If-Range": version}
+    bar = tqdm(
+        desc=name, unit="B", unit_scale=True, leave=False, file=sys.stdout, disable=not progress
+    )
+    with bar, open(part, "ab") as file:
+
+        def begin(response, **_):
+            if response.is_redirect or not response.ok:
+                return
+            kept = have if response.status_code == 206 else 0
+            file.truncate(kept)
+            tag, date = (response.headers.get(key) for key in ("ETag", "Last-Modified"))
+            strong = tag if tag and not tag.startswith("W/") else None
+            _note(part).write_text(json.dumps({"version": strong or date}))
+            size = kept + int(response.headers.get("Content-Length", 0))
+            if progress and size >= LARGE:
+                print(f"Downloading {name}: {size / 1e6:.0f} MB, {kept / 1e6:.0f} MB are here.")
+            bar.reset(size or None)
+            bar.update(kept)
+
+        get = pooch.HTTPDownloader(
+            chunk_size=CHUNK, timeout=timeout, headers=headers, hooks={"response": begin}
+        )
+        try:
+            get(url, CallbackIOWrapper(bar.update, file, "write"), None)
+        except requests.RequestException as error:
+            if getattr(error.response, "status_code", None) == 416:
+                discard(part)  # the file has another size by now
+            raise _explain(error, timeout) from error
+
+
+def _explain(error, timeout):
+    """The failure behind an error of requests, in words, and whether to try again."""
+    import requests
+
+    text = str(error)
+    if isinstance(error, requests.TooManyRedirects):
+        return Failure("the server redirects in a circle")
+    status = getattr(error.response, "status_code", None)
+    if status in (401, 403):
+        return Failure(
+            f"the server answers {status}: it wants a sign-in, or consent to the model's licence. "
+            "Open the address in a browser and accept the terms; then download the archive there, "
+            "unpack it and give the folder as handle, or let kagglehub sign in: "
+            "kagglehub.model_download(...) gives such a folder"
+        )
+    if status in (404, 410):
+        return Failure(
+            f"the server answers {status}: there is no such module. Look for typing mistakes, and "
+            "for the version at the end of the address"
+        )
+    if status is not None:
+        return Failure(f"the server answers {status} ({error.response.reason})", status in AGAIN)
+    if isinstance(error, requests.exceptions.SSLError):
+        return Failure(
+            "the server's certificate cannot be verified. Behind a school's or company's proxy, "
+            f"REQUESTS_CA_BUNDLE must name its certificate ({text})"
+        )
+    if isinstance(error, requests.exceptions.ProxyError):
+        return Failure("the proxy named in http_proxy or https_proxy does not answer", again=True)
+    if isinstance(error, requests.Timeout) or "timed out" in text:
+        return Failure(f"no byte came for {timeout:g} seconds", again=True)
+    if "resolve" in text:
+        return Failure(
+            "the server's name is not known here: no internet, or a typing mistake", again=True
+        )
+    if "refused" in text:
+        return Failure("the server refuses the connection", again=True)
+    cut = isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError)
+    return Failure("the connection was cut" if cut else text, again=cut)
+
+
+def unpack(archive, folder):
+    """Unpack a tar archive into a folder, and give the folder in it that is a SavedModel.
+
+    Nothing is written outside the folder: members with absolute names, with `..`, and links of any
+    kind (which no SavedModel has) are refused before anything is written.
+
+    Raises
+    ------
+    ValueError
+        Not an archive, a damaged one, an unsafe one, or one without a SavedModel.
+    OSError
+        Not enough room on the disk.
+    """
+    with open(archive, "rb") as file:
+        start = file.read(512)
+    if b"<html" in start.lower() or b"<!doctype" in start.lower():
+        raise ValueError(
+            "a web page came instead of an archive. Open the address in a browser: it may ask for "
+            "a sign-in or consent, also one of the network that you are in"
+        )
+    try:
+        with tarfile.open(archive) as tar:
+            members = tar.getmembers()
+            _refuse_unsafe(members)
+            need, free = sum(m.size for m in members), shutil.disk_usage(folder).free
+            if need > free:
+                raise OSError(
+                    errno.ENOSPC, f"{need / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free"
+                )
+            # Python 3.11.0 to 3.11.3 have no filters; the members were checked above
+            tar.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
+            tar.extractall(folder, members)
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        why = str(error).splitlines()[0].removesuffix(":")
+        raise ValueError(f"it is no archive (tar, tar.gz), or a damaged one ({why})") from error
+    return _saved_model_in(folder, [member.name for member in members])
+
+
+def _refuse_unsafe(members):
+    for member in members:
+        path = PurePosixPath(member.name.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or ":" in path.parts[:1]:
+            raise ValueError(f"it would write outside its folder ({member.name!r}); refused")
+        if not (member.isfile() or member.isdir()):
+            raise ValueError(
+                f"{member.name!r} is a link or a device, which a SavedModel has not; refused"
+            )
+
+
+def _saved_model_in(folder, names):
+    inner = [path for path in Path(folder).iterdir() if path.is_dir()]
+    for candidate in (Path(folder), *(inner if len(inner) == 1 else ())):
+        if (candidate / "saved_model.pb").is_file():
+            return candidate
+    shown = ", ".join(names[:5]) or "nothing"
+    raise ValueError(f"it holds no saved_model.pb, so no SavedModel; it begins with: {shown}")
