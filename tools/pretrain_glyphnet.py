@@ -13,6 +13,7 @@ sharp ones. Digits are never drawn.
 
 import argparse
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -120,49 +121,6 @@ def build_network():
     x = layers.Dense(DIMENSION, use_bias=False, name=f"block{last}_dense")(x)
     x = layers.Activation("linear", name=f"block{last}_out")(norm(last)(x))
     return keras.Model(inputs, x, name="glyphnet")
-
-
-def as_module(network):
-    """The same network as a TF Hub image feature vector (reusable SavedModel interface)."""
-    variables, trainable = {}, []
-    for layer in network.layers:
-        for weight in layer.weights:
-            name = f"{layer.name.replace('_', '/')}/{weight.name}"
-            variable = tf.Variable(weight.numpy(), name=name, trainable=weight.trainable)
-            variables[name] = variable
-            if weight.trainable:
-                trainable.append(variable)
-    last = len(FILTERS) + 1
-
-    def normalised(x, block, training):
-        gamma, beta, mean, variance = (
-            variables[f"block{block}/norm/{part}"]
-            for part in ("gamma", "beta", "moving_mean", "moving_variance")
-        )
-        if training:
-            batch_mean, batch_variance = tf.nn.moments(x, list(range(len(x.shape) - 1)))
-            mean.assign(MOMENTUM * mean + (1 - MOMENTUM) * batch_mean)
-            variance.assign(MOMENTUM * variance + (1 - MOMENTUM) * batch_variance)
-            mean, variance = batch_mean, batch_variance
-        return tf.nn.batch_normalization(x, mean, variance, beta, gamma, EPSILON)
-
-    @tf.function
-    def call(images, training=False):
-        x = images
-        for block, (_, stride) in enumerate(FILTERS, start=1):
-            x = tf.nn.conv2d(x, variables[f"block{block}/conv/kernel"], stride, "SAME")
-            x = tf.nn.relu(normalised(x, block, training))
-        x = tf.reshape(x, (-1, variables[f"block{last}/dense/kernel"].shape[0]))
-        return normalised(x @ variables[f"block{last}/dense/kernel"], last, training)
-
-    module = tf.train.Checkpoint()
-    module.variables = list(variables.values())
-    module.trainable_variables = trainable
-    module.regularization_losses = []
-    module.__call__ = call
-    for training in (False, True):
-        call.get_concrete_function(tf.TensorSpec((None, 32, 32, 3), name="images"), training)
-    return module
 
 
 def save_portably(network, path):
@@ -334,9 +292,11 @@ def main():
     options.output.mkdir(parents=True, exist_ok=True)
     save_portably(network, options.output / "glyphnet.keras")
     folder = options.output / "glyphnet"
-    tf.saved_model.save(as_module(network), str(folder))
+    shutil.rmtree(folder, ignore_errors=True)
+    texts = {"about": "GlyphNet; its card is `../README.md`.", "licence": "Apache-2.0."}
+    tl.export_module(network, folder, **texts, measured="See `../README.md`.")
     images = np.random.default_rng(0).random((8, 32, 32, 3), np.float32)
-    from_module = tf.saved_model.load(str(folder))(images, training=False)
+    from_module = tl.HubLayer(folder)(images)
     np.testing.assert_allclose(from_module, network(images, training=False), atol=1e-4)
     rows = [f"| {name.title()} | {a:.3f} | {b:.3f} |" for name, (a, b) in scripts.items()]
     card = CARD.format(
