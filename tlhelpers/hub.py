@@ -136,7 +136,7 @@ class HubLayer(keras.layers.Layer):
             input_shape=input_shape,
             dtype=None if dtype is None else tf.as_dtype(dtype).name,
         )
-        if callable(handle):
+        if callable(handle) or hasattr(handle, "signatures"):
             if tags is not None or load_options is not None:
                 raise ValueError("tags and load_options need a handle, not a loaded object.")
             self._module, self.fingerprint = handle, None
