@@ -4,7 +4,6 @@ import json
 import os
 import re
 import warnings
-from functools import partial
 from types import SimpleNamespace
 
 import keras
@@ -371,8 +370,15 @@ def _attach(loss, weights):
     reads = {id(capture) for f in saved_model.traces(loss) for capture in f.captured_inputs}
     own = [weight for weight in weights if id(saved_model.captured_as(weight.value)) in reads]
     for weight in (own or [weight for weight in weights if weight.trainable])[:1]:
-        weight.regularizer = partial(_add_losses, weight.regularizer, loss)
+        weight.regularizer = weight.regularizer or ModuleLosses()
+        weight.regularizer.losses.append(loss)
 
 
-def _add_losses(before, loss, weight):
-    return loss() if before is None else before(weight) + loss()
+class ModuleLosses(keras.regularizers.Regularizer):
+    """A weight's share of its module's regularization losses."""
+
+    def __init__(self):
+        self.losses = []
+
+    def __call__(self, weight):
+        return sum(loss() for loss in self.losses)
