@@ -6,6 +6,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["MPLBACKEND"] = "Agg"
 MIRROR = os.environ.pop("TLHELPERS_MIRROR", None)  # only for tests that ask for it
 
+import make_modules
 import numpy as np
 import pytest
 
@@ -61,6 +62,17 @@ def tiny_module(tmp_path_factory):
     folder = tmp_path_factory.mktemp("modules") / "tiny"
     tf.saved_model.save(module, str(folder))
     return folder
+
+
+@pytest.fixture
+def module(tmp_path):
+    """Makes a module of `make_modules` in a folder of its own and gives the folder."""
+
+    def make(name, *arguments, saved_by="tensorflow"):
+        name = name if saved_by == "tensorflow" else f"keras2_{name}"
+        return getattr(make_modules, name)(tmp_path / name, *arguments)
+
+    return make
 
 
 @pytest.fixture

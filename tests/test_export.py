@@ -81,12 +81,24 @@ def test_fine_tuned_module_is_published(tmp_path, digits):
     np.testing.assert_allclose(features, backbone(images), atol=1e-5)
 
 
-def test_frozen_weights_stay_frozen_in_the_module(tmp_path):
-    """What was frozen when it was exported is no trainable variable of the module."""
-    model = classifier()
-    model.get_layer("block1_conv").trainable = False
-    layer = tl.HubLayer(tl.export_module(model, tmp_path / "module"), trainable=True)
-    assert "block1_conv_kernel" not in {weight.name for weight in layer.trainable_weights}
+def test_what_was_frozen_can_train_in_the_module(tmp_path, module, images):
+    """A frozen module under a head is published as one that can be fine-tuned; nothing changes."""
+    backbone = tl.HubLayer(module("blocks"))
+    model = keras.Sequential([keras.Input((4,)), backbone, keras.layers.Dense(3, name="top")])
+    backbone.unfreeze(["head"])
+    flags = [weight.trainable for weight in model.weights]
+    layer = tl.HubLayer(tl.export_module(model, tmp_path / "new"))
+    assert [weight.trainable for weight in model.weights] == flags
+    assert layer.blocks == ["stem", "block_1", "block_2", "head", "top"]
+    layer.unfreeze()
+    assert len(layer.trainable_weights) == 6
+    again = tl.HubLayer(tl.export_module(layer, tmp_path / "again"))
+    assert again.blocks == layer.blocks
+    frozen = classifier()
+    frozen.trainable = False
+    layer = tl.HubLayer(tl.export_module(frozen, tmp_path / "frozen"), trainable=True)
+    assert len(layer.trainable_weights) == 6
+    assert not frozen.trainable_weights
 
 
 def test_text_model(tmp_path):
@@ -100,6 +112,16 @@ def test_text_model(tmp_path):
     np.testing.assert_allclose(tl.HubLayer(folder)(["good", "film"]), want, atol=1e-6)
     signature = tf.saved_model.load(str(folder)).signatures["serving_default"]
     np.testing.assert_allclose(signature(sentences=tf.constant(["good"]))["default"], want[:1])
+
+
+def test_vocabulary_deep_inside(tmp_path):
+    """Tables of layers inside a model inside the model travel too."""
+    words = keras.layers.TextVectorization(output_mode="multi_hot")
+    words.adapt(["good film", "bad film"])
+    inner = keras.Sequential([keras.Input((), dtype="string"), words, keras.layers.Dense(2)])
+    model = keras.Sequential([keras.Input((), dtype="string"), inner, keras.layers.Dense(2)])
+    layer = tl.HubLayer(tl.export_module(model, tmp_path / "module"))
+    np.testing.assert_allclose(layer(["good"]), model(tf.constant(["good"])), atol=1e-6)
 
 
 def test_card(tmp_path, tiny_module):
@@ -148,12 +170,14 @@ def test_export_that_fails_leaves_nothing(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_models_that_cannot_be_exported(tmp_path):
+def test_models_that_cannot_be_exported(tmp_path, module):
     """No model, one that does not know its input, one with several: each is told apart."""
     with pytest.raises(TypeError, match=r"keras\.Model or a HubLayer is expected, not Dense"):
         tl.export_module(keras.layers.Dense(1), tmp_path / "m")
     with pytest.raises(ValueError, match="does not know its input"):
         tl.export_module(keras.Sequential([keras.layers.Dense(1)]), tmp_path / "m")
+    with pytest.raises(ValueError, match="Give HubLayer its input_shape"):
+        tl.export_module(tl.HubLayer(module("dict_in_and_out")), tmp_path / "m")
     inputs = [keras.Input((1,)), keras.Input((1,))]
     model = keras.Model(inputs, keras.layers.Add()(inputs))
     with pytest.raises(ValueError, match="has 2 inputs and 1 outputs"):

@@ -410,7 +410,8 @@ def test_checksum(archive, other_cache):
             fetched(server, sha256=right)
         assert leftovers(other_cache) == []
         folder = fetched(server, sha256=right.upper())
-        assert fetched(server, sha256=right) == folder
+        for same in (right, right.upper(), f" {right}\n"):
+            assert fetched(server, sha256=same) == folder
         assert len(server.requests) == 2
         with pytest.raises(ValueError, match="another checksum"):
             fetched(server, sha256="0" * 64)
@@ -511,6 +512,31 @@ def test_read_only_cache_that_has_the_module(archive, other_cache, monkeypatch):
     assert sorted(other_cache.rglob("*")) == before
 
 
+@pytest.mark.parametrize("note", ["", "{", "[]", "{}"])
+def test_damaged_notes_are_no_notes(note, archive, tiny_module, other_cache):
+    """A note that a crash left half-written costs a download at most."""
+    with Server(file(archive, upto=3 * download.CHUNK)) as server:
+        with pytest.raises(ConnectionError):
+            fetched(server, retries=0)
+        (half,) = other_cache.glob("*.part.json")
+        half.write_text(note)
+        server.answers = [file(archive)]
+        folder = fetched(server)
+        assert content(folder) == content(tiny_module)
+        (folder / cache.RECORD).write_text(note)
+        assert fetched(server) == folder
+
+
+def test_checksum_that_a_mirror_cannot_show(tiny_module, tmp_path, monkeypatch):
+    """An unpacked copy without a record is not used where a checksum is asked for; that is said."""
+    shutil.copytree(tiny_module, tmp_path / "modules" / WHERE)
+    monkeypatch.setenv("TLHELPERS_MIRROR", str(tmp_path))
+    with Server(status(404)) as server:
+        assert fetched(server) == tmp_path / "modules" / WHERE
+        with pytest.raises(ConnectionError, match="cannot be shown to have the SHA-256 abc"):
+            fetched(server, sha256="abc")
+
+
 # Several processes ------------------------------------------------------------------------------
 
 
@@ -577,11 +603,62 @@ def test_mirror_is_prepared_and_used(archive, tiny_module, tmp_path, monkeypatch
         assert tl.mirror(handles, tmp_path / "usb") == folders
     monkeypatch.setenv("TLHELPERS_CACHE", str(tmp_path / "empty"))
     monkeypatch.setenv("TLHELPERS_MIRROR", str(tmp_path / "usb"))
-    assert tl.fetch_module(HANDLE) == folders[0]
-    assert content(tl.fetch_module("https://elsewhere.example/files/other.tar.gz")) == content(
-        tiny_module
-    )
+    assert [tl.fetch_module(handle) for handle in handles] == folders
     assert not (tmp_path / "empty").exists()
+
+
+def test_mirror_does_not_mix_up_modules(archive, tiny_module, tmp_path, monkeypatch):
+    """Two modules of one path are two modules; a module never swallows those below it."""
+    other = archive_with(("saved_model.pb", b"x"), ("variables/variables.index", b""))
+    with Server(file(archive)) as one, Server(file(other)) as two:
+        first, second = (f"{server.address}/g/m/1" for server in (one, two))
+        (folder,) = tl.mirror(first, tmp_path, progress=False)
+        with pytest.raises(ConnectionError, match=rf"(?s)1 of 2.*place .* is taken by {first}"):
+            tl.mirror([first, second], tmp_path, progress=False)
+        monkeypatch.setenv("TLHELPERS_MIRROR", str(tmp_path))
+        assert len(content(tl.fetch_module(second, progress=False))) == 2
+        monkeypatch.setenv("TLHELPERS_CACHE", str(tmp_path / "empty"))
+        two.answers = [status(404)]
+        with pytest.raises(ConnectionError, match=rf"is another module, from {first}"):
+            tl.fetch_module(second, progress=False)
+        with pytest.raises(ConnectionError, match=r"(?s)holds other modules.*nothing was changed"):
+            tl.mirror(f"{one.address}/g", tmp_path, progress=False)
+    assert content(folder) == content(tiny_module)
+
+
+def test_mirror_at_home(archive, tmp_path, monkeypatch):
+    """`~` means the home folder everywhere."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with Server(file(archive)) as server:
+        (folder,) = tl.mirror(f"{server.address}/{WHERE}", "~/usb", progress=False)
+    assert folder == tmp_path / "usb" / "modules" / WHERE
+    for name, place in (
+        ("TLHELPERS_CACHE", cache.cache_dir),
+        ("TFHUB_CACHE_DIR", cache.modules_dir),
+    ):
+        monkeypatch.setenv(name, "~/here")
+        assert place() == tmp_path / "here"
+
+
+@pytest.mark.slow
+def test_two_mirrors_at_once(archive, tiny_module, tmp_path):
+    """Two processes that fill one folder do not disturb each other."""
+    code = """
+import shutil, time
+copy = shutil.copy2
+def slow(*arguments, **options):
+    time.sleep(0.3)
+    return copy(*arguments, **options)
+shutil.copytree.__defaults__ = tuple(slow if d is copy else d for d in shutil.copytree.__defaults__)
+tl.mirror(sys.argv[1], sys.argv[2], progress=False)
+"""
+    with Server(file(archive)) as server:
+        address = f"{server.address}/{WHERE}"
+        processes = [run(code, address, tmp_path / "usb", wait=False) for _ in range(2)]
+        for process in processes:
+            assert process.communicate(timeout=120)[1].count("Error") == 0
+    assert content(tmp_path / "usb" / "modules" / WHERE) == content(tiny_module)
+    assert len(list((tmp_path / "usb" / "modules" / WHERE).parent.iterdir())) == 1
 
 
 def test_mirror_reports_what_is_missing(archive, tmp_path):
@@ -614,13 +691,37 @@ def test_size_is_said_before_a_large_download(archive, monkeypatch, capsys):
         assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("handle", ["glyphnet", "", None, 5, "no/such/folder", "ftp://host/file"])
+def test_addresses_are_kept_but_for_what_was_added():
+    """Signed addresses keep their query; what TF Hub's own tools add is not doubled."""
+    signed = "https://host/m.tar.gz?key&sig=a%2Fb"
+    assert fetch._download_address(signed) == signed
+    assert fetch._plain(f"{HANDLE}?tf-hub-format=compressed") == HANDLE
+    assert fetch._download_address("https://host/m/1?v=2") == (
+        "https://host/m/1?v=2&tf-hub-format=compressed"
+    )
+
+
+@pytest.mark.parametrize(
+    "handle",
+    [
+        "glyphnet",
+        "",
+        None,
+        5,
+        "no/such/folder",
+        "ftp://host/file",
+        "https://host/",
+        "http://[::1/x",
+    ],
+)
 def test_unknown_handle_lists_the_valid_ones(handle):
     """A handle that is none of the kinds gets the list of kinds."""
     with pytest.raises(ValueError, match="Unknown module handle") as error:
         tl.fetch_module(handle)
     assert "embedded:glyphnet" in str(error.value)
     assert "tfhub.dev" in str(error.value)
+    if handle == "no/such/folder":
+        assert str(Path.cwd()) in str(error.value)
 
 
 def test_address_that_leads_out_of_the_mirror(tmp_path, monkeypatch):

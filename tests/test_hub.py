@@ -15,17 +15,6 @@ from tlhelpers import hub
 BOTH_KINDS = pytest.mark.parametrize("saved_by", ["tensorflow", "keras2"])
 
 
-@pytest.fixture
-def module(tmp_path):
-    """Makes a module of `make_modules` in a folder of its own and gives the folder."""
-
-    def make(name, *arguments, saved_by="tensorflow"):
-        name = name if saved_by == "tensorflow" else f"keras2_{name}"
-        return getattr(make_modules, name)(tmp_path / name, *arguments)
-
-    return make
-
-
 def classifier(layer, optimizer="adam"):
     model = keras.Sequential([keras.Input((8, 8, 3)), layer, keras.layers.Dense(3)])
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -485,6 +474,14 @@ def test_two_devices_train_as_one(tiny_module):
     run(STRATEGY, tiny_module)
 
 
+def test_training_as_a_tensor(module):
+    """`training` may be known only when the graph runs."""
+    layer = tl.HubLayer(module("dropout"), trainable=True)
+    call = tf.function(lambda x, training: layer(x, training=training))
+    x = tf.constant([[3.0]])
+    assert (call(x, tf.constant(True)), call(x, tf.constant(False))) == (0.0, 3.0)
+
+
 # Blocks -----------------------------------------------------------------------------------------
 
 
@@ -532,7 +529,40 @@ def test_unfreezing_what_is_not_there(module):
             layer.unfreeze(last=last)
     with pytest.raises(ValueError, match="not both"):
         layer.unfreeze(["head"], last=1)
+    for last in (True, 1.0):
+        with pytest.raises(ValueError, match=r"last is .*; give 1 to 4"):
+            layer.unfreeze(last=last)
     assert layer.trainable_weights == []
+
+
+def test_blocks_with_nothing_to_train_are_said(tmp_path):
+    """A chosen block without weights that may train is named."""
+    a, b = tf.Variable([[2.0]], name="block1/kernel"), tf.Variable([[3.0]], name="block2/kernel")
+    call = tf.function(lambda x: x @ a @ b, input_signature=[tf.TensorSpec((None, 1))])
+    layer = tl.HubLayer(make_modules.save(tmp_path, call, [a, b], [b]))
+    with pytest.warns(UserWarning, match=r"Nothing in the blocks \['block1'\] may train"):
+        layer.unfreeze(["block1", "block2"])
+    with pytest.warns(UserWarning, match="zero trainable weights"):
+        layer.unfreeze(["block1"])
+
+
+def test_loops_of_tensorflow_1_do_not_stop_loading(tmp_path):
+    """A graph with the old loops is used as it is, its blocks in the given order."""
+    w = tf.Variable([[2.0]], name="block1/kernel")
+
+    with tf.compat.v1.Graph().as_default() as graph:
+        tf.compat.v1.disable_control_flow_v2()
+        x = tf.compat.v1.placeholder(tf.float32, (None, 1), name="x")
+        (_, y) = tf.compat.v1.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, y * 2.0), [0, x])
+        tf.identity(y, name="y")
+        tf.compat.v1.enable_control_flow_v2()
+    code = graph.as_graph_def()
+    wrapped = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(code, name=""), [])
+    loop = wrapped.prune("x:0", "y:0")
+    call = tf.function(lambda x: loop(x) @ w, input_signature=[tf.TensorSpec((None, 1))])
+    layer = tl.HubLayer(make_modules.save(tmp_path, call, [w], [w]))
+    assert layer(np.array([[1.0]])) == 16.0
+    assert layer.blocks == ["block1"]
 
 
 def test_some_blocks_and_moving_statistics_do_not_go_together(module):
@@ -717,6 +747,27 @@ def test_shape_that_the_module_does_not_take(tiny_module):
     """Keras' own message tells the two shapes."""
     with pytest.raises(ValueError, match=r"expected shape=\(None, 8, 8, 3\).*\(2, 9, 9, 3\)"):
         tl.HubLayer(tiny_module)(np.ones((2, 9, 9, 3)))
+
+
+def test_output_of_unknown_rank(tmp_path):
+    """A model cannot be built on an output of unknown dimensions; output_shape mends it."""
+    call = tf.function(
+        lambda x: tf.io.parse_tensor(tf.io.serialize_tensor(x), tf.float32),
+        input_signature=[tf.TensorSpec((None, 2))],
+    )
+    folder = make_modules.save(tmp_path, call)
+    with pytest.raises(ValueError, match=r"dimensions its output has\. Give output_shape"):
+        tl.HubLayer(folder)(keras.Input((2,)))
+    assert tl.HubLayer(folder, output_shape=[2])(keras.Input((2,))).shape == (None, 2)
+
+
+@pytest.mark.parametrize("dtype", [keras.DTypePolicy("mixed_float16"), "mixed_float16", None])
+def test_policies_are_no_input_types(dtype, module):
+    """A module keeps its own type, whatever policy is given; nonsense is refused."""
+    layer = tl.HubLayer(module("half_plus_one"), dtype=dtype)
+    assert layer.compute_dtype == "float32"
+    with pytest.raises(ValueError, match=r"dtype is 'flaot'; give a type"):
+        tl.HubLayer(module("half_plus_one"), dtype="flaot")
 
 
 def test_arguments_that_cannot_be_saved(module):

@@ -1,7 +1,7 @@
 """Blocks of a pretrained network: read from the names of its weights, in the order of use."""
 
 import re
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 
 from .saved_model import captured_as
 
@@ -35,10 +35,19 @@ def name_blocks(names):
     >>> name_blocks(["net/stem_conv/kernel", "net/block1a_bn/gamma", "net/block1b_conv/kernel"])
     ['stem', 'block1a', 'block1b']
     """
-    paths = [name.split(":")[0].split("/") for name in names]
-    while paths and all(len(path) > 2 and path[0] == paths[0][0] for path in paths):
-        paths = [path[1:] for path in paths]
-    return [_block(path) for path in paths]
+    start = len(common_prefix(names))
+    return [_block(name[start:].split(":")[0].split("/")) for name in names]
+
+
+def common_prefix(names):
+    """What all names begin with, as `resnet_v2_50/`, with two parts left of each; often nothing."""
+    prefix = ""
+    while names:
+        rest = [name[len(prefix) :].split("/") for name in names]
+        if not all(len(path) > 2 and path[0] == rest[0][0] for path in rest):
+            break
+        prefix += rest[0][0] + "/"
+    return prefix
 
 
 def _block(path):
@@ -58,7 +67,8 @@ def sort_by_use(function, variables):
 
     The order of a module's list of variables, and of their names, may be any (`Conv_1` is the
     last layer of MobileNetV2). A variable's place is the length of the longest way from the input
-    to the first operation that takes both; equal places keep the given order.
+    to the first operation that takes both; equal places keep the given order. A graph with loops
+    of TensorFlow 1 in it is not ordered.
 
     Parameters
     ----------
@@ -78,7 +88,10 @@ def sort_by_use(function, variables):
         own = {index[id(outer)]} if id(outer) in index else ()
         known[inner.op.name] = (None, frozenset(own))
     place = {}
-    _walk(graph.node, known, library, place)
+    try:
+        _walk(graph.node, known, library, place)
+    except CycleError:
+        return list(range(len(variables)))
     return sorted(range(len(variables)), key=lambda i: place.get(i, float("inf")))
 
 

@@ -1,5 +1,6 @@
 """Where downloads are kept, and how they get there complete or not at all."""
 
+import errno
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ def cache_dir():
     """Folder for downloads and cached features: `TLHELPERS_CACHE`, or the system's place."""
     import pooch
 
-    return Path(os.environ.get("TLHELPERS_CACHE") or pooch.os_cache("tlhelpers"))
+    return Path(os.environ.get("TLHELPERS_CACHE") or pooch.os_cache("tlhelpers")).expanduser()
 
 
 def modules_dir():
@@ -23,53 +24,64 @@ def modules_dir():
     It is laid out as tensorflow_hub's (a folder named by the handle's SHA-1), so both share it.
     """
     given = os.environ.get("TFHUB_CACHE_DIR", "")
-    return Path(given) if given and "://" not in given else cache_dir() / "modules"
+    return Path(given).expanduser() if given and "://" not in given else cache_dir() / "modules"
 
 
 def has_graph(folder):
     """Whether a folder has the file that makes it a SavedModel."""
-    return any((folder / f"saved_model.{kind}").is_file() for kind in ("pb", "pbtxt"))
+    try:
+        return any((folder / f"saved_model.{kind}").is_file() for kind in ("pb", "pbtxt"))
+    except OSError:  # a name that is too long, say
+        return False
 
 
-def is_complete(folder, sha256=None):
+def is_complete(folder):
     """Whether all files of a module are there.
 
-    Those of the record with their sizes; without a record, those that TensorFlow needs. With
-    `sha256`, whether the module came out of the archive with that SHA-256, as the record says.
+    Those of its record with their sizes; without a record, those that TensorFlow needs.
     """
     if not has_graph(folder):
         return False
+    record = read_record(folder)
+    if record:
+        return record["files"].items() <= _sizes(folder).items()
+    variables = folder / "variables"
+    shards = list(variables.glob("variables.data-*-of-*"))
+    expected = {int(shard.name.rsplit("-", 1)[1]) for shard in shards}
+    return (variables / "variables.index").is_file() and expected == {len(shards)}
+
+
+def read_record(folder):
+    """A module's `handle`, `sha256` and `files`; empty if it has no record."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        variables = folder / "variables"
-        shards = list(variables.glob("variables.data-*-of-*"))
-        expected = {int(shard.name.rsplit("-", 1)[1]) for shard in shards}
-        return (
-            (variables / "variables.index").is_file()
-            and expected == {len(shards)}
-            and sha256 is None
-        )
-    sizes = {name: (folder / name).stat().st_size for name in _files(folder)}
-    return record["files"].items() <= sizes.items() and sha256 in (None, record["sha256"])
+        return record if record.keys() >= {"handle", "sha256", "files"} else {}
+    except (AttributeError, OSError, ValueError):
+        return {}
 
 
 def write_record(folder, address, sha256):
     """Note in a module's folder where it is from and which files it has."""
-    sizes = {name: (folder / name).stat().st_size for name in _files(folder)}
-    record = {"handle": address, "sha256": sha256, "files": sizes}
+    record = {"handle": address, "sha256": sha256, "files": _sizes(folder)}
     (folder / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
 
 
-def _files(folder):
-    return [p.relative_to(folder).as_posix() for p in sorted(folder.rglob("*")) if p.is_file()]
+def _sizes(folder):
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
 
 
 @contextmanager
-def whole_folder(target):
-    """An empty folder to fill, which becomes `target` if all goes well, and else vanishes."""
+def whole_folder(target, alone=False):
+    """An empty folder to fill, which becomes `target` if all goes well, and else vanishes.
+
+    `alone` says that no other process can be at it, so that what a killed one left is removed.
+    """
+    inner = [path.parent for path in target.glob("**/saved_model.pb") if path.parent != target]
+    if inner:
+        raise ValueError(f"{target} holds other modules ({inner[0]}); nothing was changed.")
     target.parent.mkdir(parents=True, exist_ok=True)
-    for left in target.parent.glob(f"{target.name}.*.tmp"):  # of a process that was killed
+    for left in target.parent.glob(f"{target.name}.*.tmp") if alone else ():
         shutil.rmtree(left, ignore_errors=True)
     empty = Path(tempfile.mkdtemp(".tmp", f"{target.name}.", target.parent))
     try:
@@ -111,9 +123,11 @@ def readable_errors(target):
     except ConnectionError:
         raise
     except OSError as error:
+        copying = isinstance(error, shutil.Error)  # a list of (from, to, reason)
+        reason = error.args[0][0][2] if copying else error.strerror or error
         raise OSError(
-            error.errno,
-            f"Cannot write {target.name} to {target.parent}: {error.strerror or error}. Make room "
-            "or get the right to write there, or choose another folder (downloads: set "
-            "TLHELPERS_CACHE, or TFHUB_CACHE_DIR if that is set). Nothing half-written was left",
+            error.errno or errno.EIO,
+            f"Cannot write {target.name} to {target.parent}: {reason}. Make room or get the right "
+            "to write there, or choose another folder (downloads: set TLHELPERS_CACHE, or "
+            "TFHUB_CACHE_DIR if that is set). Nothing half-written was left",
         ) from error

@@ -91,8 +91,10 @@ def _note(part):
 
 def _version(part):
     """What the server called this version of the file; None if it has no name for it."""
-    note = _note(part)
-    return json.loads(note.read_text())["version"] if note.exists() else None
+    try:
+        return json.loads(_note(part).read_text(encoding="utf-8"))["version"]
+    except (KeyError, OSError, TypeError, ValueError):  # none, or half of one
+        return None
 
 
 def _size(part):

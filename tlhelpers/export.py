@@ -3,13 +3,14 @@
 import os
 import shutil
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
 from . import tensors
-from .blocks import name_blocks
+from .blocks import common_prefix, name_blocks
 from .hub import HubLayer
 
 CARD = """# {name}
@@ -50,6 +51,7 @@ def export_module(model, folder, *, about="", licence="", measured=""):
     ----------
     model : keras.Model or HubLayer
         With one input and one output. Images are `[n, height, width, 3]`, texts are strings `[n]`.
+        What can train in the model can train in the module, also if it is frozen just now.
     folder : str or path
         A folder that does not exist yet, or is empty. It appears only when it is complete.
     about, licence, measured : str
@@ -74,14 +76,15 @@ def export_module(model, folder, *, about="", licence="", measured=""):
     >>> export_module(model, "my_module", about="Digits from letters.")  # doctest: +SKIP
     """
     model = _as_model(model)
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f"{folder} holds something already. Give the name of a new folder.")
-    module, signature = _as_module(model)
     folder.parent.mkdir(parents=True, exist_ok=True)
     parts = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        tf.saved_model.save(module, str(parts / "module"), {"serving_default": signature})
+        with _nothing_frozen(model):  # functions are traced up to the end of saving
+            module, signature = _as_module(model)
+            tf.saved_model.save(module, str(parts / "module"), {"serving_default": signature})
         card = _card(model, folder.name, module, about, licence, measured)
         (parts / "module" / "README.md").write_text(card, encoding="utf-8")
         if folder.exists():
@@ -93,9 +96,14 @@ def export_module(model, folder, *, about="", licence="", measured=""):
 
 
 def _as_model(model):
-    if isinstance(model, HubLayer):
+    if isinstance(model, HubLayer) and hasattr(model, "input_shape"):
         inputs = keras.Input(model.input_shape[1:], dtype=model.compute_dtype)
         model = keras.Model(inputs, model(inputs), name=model.name)
+    if isinstance(model, HubLayer):
+        raise ValueError(
+            f"{model.name} does not take one tensor of known shape. Give HubLayer its input_shape, "
+            "or put it between keras.Input and keras.Model."
+        )
     if not isinstance(model, keras.Model):
         raise TypeError(f"A keras.Model or a HubLayer is expected, not {type(model).__name__}.")
     if not model.built or not getattr(model, "inputs", None):
@@ -116,25 +124,26 @@ def _as_module(model):
     layers = model._flatten_layers()
     modules = [layer for layer in layers if isinstance(layer, HubLayer)]
     shared = {id(weight) for layer in modules for weight in layer.weights}
+    # the head beside a module gets the module's prefix, so that blocks are still told by name
+    within = common_prefix([w.value.name for w in modules[0].weights]) if len(modules) == 1 else ""
 
     def named(weight):
         if id(weight) in shared:
             return weight.value  # its module computes with this very variable
-        name = weight.path.removeprefix(f"{model.name}/")
+        name = within + weight.path.removeprefix(f"{model.name}/")
         return tf.Variable(weight.value, name=name, trainable=weight.trainable)
 
     train = [named(weight) for weight in model.trainable_variables]
     fixed = [named(weight) for weight in model.non_trainable_variables]
-    own = [id(weight) not in shared for weight in model.non_trainable_variables]
+    moves = [id(weight) not in shared for weight in model.non_trainable_variables]
     spec = tf.TensorSpec(model.inputs[0].shape, model.inputs[0].dtype, _input_name(model))
 
     @tf.function(autograph=False)
     def call(inputs, training=False):
         outputs, updates = model.stateless_call(train, fixed, inputs, training=training)
-        if training:
-            for variable, update, mine in zip(fixed, updates, own, strict=True):
-                if mine:
-                    variable.assign(update)
+        for variable, update, mine in zip(fixed, updates, moves, strict=True):
+            if training and mine:
+                variable.assign(update)
         return outputs
 
     @tf.function(input_signature=[spec], autograph=False)
@@ -153,8 +162,24 @@ def _as_module(model):
     ]
     # vocabularies and other resources that are no variables travel with these
     module.resources = [layer.resolved_object for layer in modules]
-    module.resources += [layer for layer in model.layers if not layer.variables]
+    module.resources += [layer for layer in layers if layer is not model and not layer.variables]
     return module, signature
+
+
+@contextmanager
+def _nothing_frozen(model):
+    """The model with all its layers trainable, for the time being."""
+    layers = [(layer, layer.trainable) for layer in model._flatten_layers()]
+    weights = [(weight, weight.trainable) for weight in model.variables]
+    try:
+        model.trainable = False  # else True would change nothing in a model that is True already
+        model.trainable = True
+        yield
+    finally:
+        for layer, trainable in layers:
+            layer.trainable = trainable
+        for weight, trainable in weights:
+            weight.trainable = trainable
 
 
 def _loss(regularizer, variable):

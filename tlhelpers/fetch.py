@@ -65,7 +65,8 @@ def fetch_module(handle, *, sha256=None, timeout=30.0, retries=4, progress=True)
     if text in EMBEDDED:
         return data_dir() / EMBEDDED[text]
     if text.startswith(("https://", "http://")):
-        return _fetch_address(_plain(text), sha256, timeout, retries, progress)
+        wanted = sha256 and sha256.strip().lower()
+        return _fetch_address(_plain(text), wanted, timeout, retries, progress)
     path = Path(text).expanduser()
     if not path.is_dir():
         raise _unknown(handle)
@@ -111,13 +112,16 @@ def mirror(handles, folder, **options):
             raise ValueError(f"{handle!r} is not an address; only addresses need a mirror.")
     folders, failed = [], []
     for handle in handles:
-        target = _place_in(Path(folder), _plain(handle))
+        target = _place_in(Path(folder).expanduser(), _plain(handle))
         folders.append(target)
         try:
             if not cache.is_complete(target):
                 source = fetch_module(handle, **options)
                 with cache.readable_errors(target), cache.whole_folder(target) as empty:
                     shutil.copytree(source, empty, dirs_exist_ok=True)
+            elif not _is_from(target, _plain(handle)):
+                other = cache.read_record(target)["handle"]
+                raise ValueError(f"its place {target} is taken by {other}, which has the same path")
         except (ConnectionError, ValueError) as error:
             failed.append(f"{handle}: {error}")
     if failed:
@@ -132,23 +136,27 @@ def mirror(handles, folder, **options):
 
 def _unknown(handle):
     return ValueError(
-        f"Unknown module handle {handle!r}. Valid handles: {', '.join(EMBEDDED)}; "
-        "the folder of a SavedModel; or an address such as "
+        f"Unknown module handle {handle!r}. Valid handles: {', '.join(EMBEDDED)}; the folder of a "
+        f"SavedModel (a relative one is looked for in {Path.cwd()}); or an address such as "
         "https://tfhub.dev/google/imagenet/mobilenet_v2_100_224/feature_vector/5."
     )
 
 
 def _plain(address):
     """The address without what browsers add; Kaggle's long form as its short one."""
-    parts = urlsplit(address)
-    query = [pair for pair in parse_qsl(parts.query) if pair[0] != "tfhub-redirect"]
-    path = parts.path.rstrip("/")
-    names = path.split("/")
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        raise _unknown(address) from None
+    names = parts.path.rstrip("/").split("/")
     if parts.netloc.endswith("kaggle.com") and names[4:8:2] == ["frameworks", "variations"]:
-        path = "/".join([*names[:4], names[5], names[7], *names[9:10]])
-    if ".." in names:
+        names = [*names[:4], names[5], names[7], *names[9:10]]
+    if not any(names) or ".." in names:
         raise _unknown(address)
-    return urlunsplit((parts.scheme, parts.netloc, path, urlencode(query), ""))
+    added = {"tfhub-redirect", "tf-hub-format"}
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    query = urlencode([pair for pair in pairs if pair[0] not in added])
+    return urlunsplit((parts.scheme, parts.netloc, "/".join(names), query, ""))
 
 
 def _download_address(address):
@@ -156,8 +164,8 @@ def _download_address(address):
     parts = urlsplit(address)
     if parts.path.endswith((".tar.gz", ".tgz", ".tar")):
         return address
-    query = [*parse_qsl(parts.query), ("tf-hub-format", "compressed")]
-    return urlunsplit((*parts[:3], urlencode(query), ""))
+    query = "&".join(filter(None, [parts.query, "tf-hub-format=compressed"]))
+    return urlunsplit((*parts[:3], query, ""))
 
 
 def _place_in(folder, address):
@@ -168,16 +176,28 @@ def _place_in(folder, address):
 # Fetching ---------------------------------------------------------------------------------------
 
 
+def _is_from(folder, address):
+    """Whether a module came from this address; one without a record counts as such."""
+    return cache.read_record(folder).get("handle", address) == address
+
+
+def _serves(folder, address, sha256):
+    """Whether the module in a folder is whole and the one that is asked for."""
+    if not cache.is_complete(folder) or not _is_from(folder, address):
+        return False
+    return sha256 is None or cache.read_record(folder).get("sha256") == sha256
+
+
 def _fetch_address(address, sha256, timeout, retries, progress):
     entry = cache.modules_dir() / hashlib.sha1(address.encode()).hexdigest()
-    if cache.is_complete(entry, sha256):
+    if _serves(entry, address, sha256):
         return entry
     place = os.environ.get("TLHELPERS_MIRROR")
     mirrored = _place_in(Path(place).expanduser(), address) if place else None
-    if mirrored and cache.is_complete(mirrored, sha256):
+    if mirrored and _serves(mirrored, address, sha256):
         return mirrored
     with cache.locked(entry):
-        if cache.is_complete(entry, sha256):  # another process has fetched it meanwhile
+        if _serves(entry, address, sha256):  # another process has fetched it meanwhile
             return entry
         archive = mirrored and mirrored.with_name(mirrored.name + ".tar.gz")
         if archive and archive.is_file():
@@ -189,7 +209,7 @@ def _fetch_address(address, sha256, timeout, retries, progress):
             url = _download_address(address)
             download.download(url, part, name, timeout=timeout, retries=retries, progress=progress)
         except download.Failure as failure:
-            raise _not_downloaded(address, failure, part, mirrored) from failure
+            raise _not_downloaded(address, failure, part, mirrored, sha256) from failure
         try:
             _store(part, entry, address, sha256, f"What came from {address}")
         finally:
@@ -202,12 +222,12 @@ def _store(archive, entry, address, sha256, what):
     import pooch
 
     found = pooch.file_hash(str(archive), alg="sha256")
-    if sha256 is not None and found != sha256.lower():
+    if sha256 is not None and found != sha256:
         raise ValueError(
             f"{what} has another checksum: SHA-256 {found}, expected {sha256}. It was thrown away; "
             "try again, and if that stays, ask who gave you the checksum."
         )
-    with cache.whole_folder(entry) as empty:
+    with cache.whole_folder(entry, alone=True) as empty:
         try:
             module = download.unpack(archive, empty)
         except ValueError as error:
@@ -219,13 +239,19 @@ def _store(archive, entry, address, sha256, what):
         cache.write_record(empty, address, found)
 
 
-def _not_downloaded(address, failure, part, mirrored):
+def _not_downloaded(address, failure, part, mirrored, sha256):
     parts = [f"Could not download {address}: {failure}."]
     if part.exists() and part.stat().st_size:
         size = part.stat().st_size / 1e6
         parts.append(f"The {size:.1f} MB that came are kept; the next call goes on from there.")
-    if mirrored and mirrored.exists():
-        parts.append(f"The mirror's copy in {mirrored} lacks files.")
+    if mirrored and cache.has_graph(mirrored):
+        if not cache.is_complete(mirrored):
+            why = "lacks files"
+        elif not _is_from(mirrored, address):
+            why = f"is another module, from {cache.read_record(mirrored)['handle']}"
+        else:
+            why = f"cannot be shown to have the SHA-256 {sha256}"
+        parts.append(f"The mirror's copy in {mirrored} {why}.")
     place = _place_in(Path(), address)
     parts.append(
         "Without internet, use embedded:glyphnet, or set TLHELPERS_MIRROR to a folder that holds "

@@ -133,7 +133,7 @@ class HubLayer(keras.layers.Layer):
             output_key=output_key,
             output_shape=output_shape,
             input_shape=input_shape,
-            dtype=None if dtype is None else tf.as_dtype(dtype).name,
+            dtype=tensors.input_dtype(dtype),
         )
         if callable(handle) or hasattr(handle, "signatures"):
             if tags is not None or load_options is not None:
@@ -154,12 +154,7 @@ class HubLayer(keras.layers.Layer):
     def _adopt_variables(self):
         module = self._module
         may_train = {id(variable) for variable in getattr(module, "trainable_variables", ())}
-        # variables that Keras cannot hold (texts, open shapes) stay the module's own business
-        variables = [
-            variable
-            for variable in getattr(module, "variables", ())
-            if variable.dtype != tf.string and variable.shape.is_fully_defined()
-        ]
+        variables = [v for v in getattr(module, "variables", ()) if _keras_can_hold(v)]
         self._weights = [share_storage(v, trainable=id(v) in may_train) for v in variables]
         fixed = [variable for variable in variables if id(variable) not in may_train]
         self._has_statistics = any(variable.dtype.is_floating for variable in fixed)
@@ -209,7 +204,7 @@ class HubLayer(keras.layers.Layer):
         if blocks is not None and last is not None:
             raise ValueError("Give names of blocks or last=, not both.")
         if last is not None:
-            if last not in range(1, len(known) + 1):
+            if type(last) is not int or not 1 <= last <= len(known):
                 raise ValueError(
                     f"last is {last!r}; give 1 to {len(known)}, of the blocks {known}."
                 )
@@ -224,6 +219,9 @@ class HubLayer(keras.layers.Layer):
                 "Unfreeze some blocks with batch_norm='frozen', or all of them."
             )
         self._let_train(blocks, True)
+        nothing = [name for name in blocks if not self._blocks[name]]
+        if nothing and len(nothing) < len(blocks):
+            warnings.warn(f"Nothing in the blocks {nothing} may train.", stacklevel=2)
 
     def freeze(self):
         """Let nothing of the module train. Compile the model again afterwards."""
@@ -253,11 +251,13 @@ class HubLayer(keras.layers.Layer):
     def call(self, inputs, training=None):
         if self._given.signature:
             self._check_trainable()
-        arguments = dict(self._given.arguments)
-        if self._function.knows_training:
-            inference = not self.trainable or (self.batch_norm == "frozen" and self._has_statistics)
-            arguments["training"] = bool(training) and not inference
-        outputs = self._compute(inputs, arguments)
+        inference = not self.trainable or (self.batch_norm == "frozen" and self._has_statistics)
+        if tf.is_tensor(training) and not inference:
+            outputs = tf.cond(
+                training, lambda: self._compute(inputs, True), lambda: self._compute(inputs, False)
+            )
+        else:
+            outputs = self._compute(inputs, not inference and bool(training))
         key = self._given.output_key
         if key is not None:
             if not isinstance(outputs, dict):
@@ -267,7 +267,10 @@ class HubLayer(keras.layers.Layer):
             outputs = outputs[key]
         return self._with_shape(inputs, outputs)
 
-    def _compute(self, inputs, arguments):
+    def _compute(self, inputs, training):
+        arguments = dict(self._given.arguments)
+        if self._function.knows_training:
+            arguments["training"] = training
         if self._given.signature and isinstance(inputs, dict):
             arguments, inputs = {**arguments, **inputs}, ()
         else:
@@ -360,6 +363,13 @@ class HubLayer(keras.layers.Layer):
         if unfrozen is not None:
             layer.unfreeze(unfrozen)
         return layer
+
+
+def _keras_can_hold(variable):
+    """Texts, quantized numbers and open shapes stay the module's own business."""
+    kind = variable.dtype
+    number = kind.is_floating or kind.is_complex or kind.is_integer or kind.is_bool
+    return number and not kind.is_quantized and variable.shape.is_fully_defined()
 
 
 def _attach(loss, weights):

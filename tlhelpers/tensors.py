@@ -13,6 +13,15 @@ def input_spec(takes):
     return keras.layers.InputSpec(shape=tuple(shape))
 
 
+def input_dtype(dtype):
+    """Name of a type, or None for none and for Keras' policies, which modules do not follow."""
+    policy = isinstance(dtype, keras.DTypePolicy | dict) or str(dtype).startswith("mixed_")
+    try:
+        return None if dtype is None or policy else tf.as_dtype(dtype).name
+    except TypeError:
+        raise ValueError(f"dtype is {dtype!r}; give a type such as tf.string.") from None
+
+
 def as_tensors(inputs, takes):
     """Python lists, numbers and strings as tensors of the type the module takes."""
 
@@ -54,6 +63,11 @@ def spec_of(tensor):
 
 def keras_tensor(output):
     """Keras tensor for a symbolic output of a traced function, or for its spec."""
+    if output.shape.rank is None:
+        raise ValueError(
+            "The module does not tell how many dimensions its output has. Give output_shape, "
+            "without the batch: output_shape=[128] for feature vectors [n, 128]."
+        )
     return keras.KerasTensor(
         tuple(output.shape),
         output.dtype.name,
