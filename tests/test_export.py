@@ -22,15 +22,15 @@ def test_exported_model_is_the_same_module(tmp_path, images):
     layer = tl.HubLayer(folder, trainable=True, batch_norm="update")
     np.testing.assert_allclose(layer(images), model(images, training=False), atol=1e-6)
     assert layer.blocks == ["block1", "block2"]
-    assert [w.name for w in layer.trainable_weights][:2] == [
-        "block1_conv_kernel",
-        "block1_conv_bias",
+    assert [w.path for w in layer.trainable_weights][:2] == [
+        "block1_conv/kernel",
+        "block1_conv/bias",
     ]
     np.testing.assert_allclose(sum(layer.losses), sum(model.losses))
     mean = model.get_layer("block1_norm").moving_mean
     model(images, training=True)
     layer(images, training=True)
-    (moved,) = (w for w in layer.weights if w.name == "block1_norm_moving_mean")
+    (moved,) = (w for w in layer.weights if w.path == "block1_norm/moving_mean")
     np.testing.assert_allclose(moved, mean, atol=1e-6)
     assert np.abs(moved).max() > 1e-3
 

@@ -27,7 +27,7 @@ def fit(model, images):
 
 
 def values(layer):
-    return {weight.name: weight.numpy().copy() for weight in layer.weights}
+    return {weight.path: weight.numpy().copy() for weight in layer.weights}
 
 
 def moved(layer, before):
@@ -99,12 +99,12 @@ def test_frozen_weights_move_exactly_zero(eager, tiny_module, images):
 def test_each_optimizer_trains_the_module(optimizer, tiny_module, images):
     """With trainable=True the kernel moves, statistics stay, and outputs follow the kernel."""
     layer = tl.HubLayer(tiny_module, trainable=True)
-    assert [weight.name for weight in layer.trainable_weights] == ["dense_kernel"]
+    assert [weight.path for weight in layer.trainable_weights] == ["dense/kernel"]
     before, given = values(layer), layer(images).numpy()
     options = {"momentum": 0.9} if optimizer == "SGD" else {}
     model = classifier(layer, getattr(keras.optimizers, optimizer)(0.01, **options))
     fit(model, images)
-    assert moved(layer, before) == {"dense_kernel"}
+    assert moved(layer, before) == {"dense/kernel"}
     now = layer(images).numpy()
     assert np.abs(now - given).max() > 1e-4
     kernel = images.reshape(len(images), -1) @ layer.trainable_weights[0].numpy()
@@ -130,7 +130,7 @@ def test_own_loop_trains_as_fit_does(graph, tiny_module, images):
         step = tf.function(step) if graph else step
         for _ in range(3):
             step() if own else model.train_on_batch(images, labels)
-        results.append(values(layer)["dense_kernel"])
+        results.append(values(layer)["dense/kernel"])
     np.testing.assert_allclose(*results, atol=1e-6)
 
 
@@ -219,7 +219,7 @@ def test_batch_norm_frozen_by_default(saved_by, trainable, module):
     model.compile(keras.optimizers.SGD(0.01), "mse")
     x = np.array([[1.0], [2.0], [3.0]])
     model.fit(x, 2 * x, epochs=5, verbose=0)
-    parts = {name.split("_")[-1] for name in moved(layer, before)}
+    parts = {name.split("/")[-1] for name in moved(layer, before)}
     assert parts == ({"beta", "gamma"} if trainable else set())
 
 
@@ -410,7 +410,7 @@ def test_mixed_precision_leaves_the_module_in_its_own_type(policy, tiny_module, 
         fit(model, images)
         assert model.layers[-1].compute_dtype == policy.removeprefix("mixed_")
         assert layer(images).dtype == "float32"
-        assert moved(layer, before) == {"dense_kernel"}
+        assert moved(layer, before) == {"dense/kernel"}
     finally:
         keras.mixed_precision.set_dtype_policy("float32")
 
@@ -423,7 +423,7 @@ def test_compilation_is_left_out_where_it_cannot_work(tiny_module, module, image
     model.compile("adam", model.loss, jit_compile=True)
     assert model.jit_compile
     fit(model, images)
-    assert moved(layer, before) == {"dense_kernel"}
+    assert moved(layer, before) == {"dense/kernel"}
     words = tl.HubLayer(module("text"))
     model = keras.Sequential([words, keras.layers.Dense(1)])
     with warnings.catch_warnings(action="ignore"):  # Keras says that it goes on without
@@ -510,7 +510,7 @@ def test_unfrozen_blocks_move_and_no_others(choice, free, module):
         model.compile("adam", "mse")
         before = values(layer)
         model.fit(x, np.ones(8), verbose=0)
-        assert moved(layer, before) == {f"net_{name}_conv_kernel" for name in free}
+        assert moved(layer, before) == {f"net/{name}_conv/kernel" for name in free}
         layer.unfreeze(last=1)
     layer.freeze()
     model.compile("adam", "mse")
@@ -573,7 +573,7 @@ def test_some_blocks_and_moving_statistics_do_not_go_together(module):
     layer.unfreeze()
     before = values(layer)
     layer(np.ones((2, 4)), training=True)
-    assert moved(layer, before) == {f"net_{n}_bn_moving_mean" for n in layer.blocks}
+    assert moved(layer, before) == {f"net/{n}_bn/moving_mean" for n in layer.blocks}
 
 
 # Saving -----------------------------------------------------------------------------------------
@@ -588,8 +588,8 @@ def test_config_makes_the_same_layer(trainable, module):
     again = tl.HubLayer.from_config(json.loads(json.dumps(layer.get_config())))
     assert again.name == "backbone"
     assert again.trainable == layer.trainable
-    free = [weight.name for weight in layer.trainable_weights]
-    assert [weight.name for weight in again.trainable_weights] == free
+    free = [weight.path for weight in layer.trainable_weights]
+    assert [weight.path for weight in again.trainable_weights] == free
     assert again.get_config() == layer.get_config()
 
 
@@ -626,7 +626,7 @@ folder = sys.argv[1]
 images, want = np.load(folder + "/images.npy"), np.load(folder + "/want.npy")
 model = keras.models.load_model(folder + "/model.keras")
 np.testing.assert_array_equal(model.predict(images, verbose=0), want)
-free = [weight.name for weight in model.layers[0].trainable_weights]
+free = [weight.path for weight in model.layers[0].trainable_weights]
 fresh = keras.Sequential(
     [keras.Input((32, 32, 3)), tlhelpers.HubLayer("embedded:glyphnet"), keras.layers.Dense(3)])
 assert (fresh.predict(images, verbose=0) != want).all()
@@ -652,7 +652,7 @@ def test_saved_model_gives_the_same_in_a_new_process(tuned, tmp_path, digits):
     model.save_weights(tmp_path / "model.weights.h5")
     np.save(tmp_path / "images.npy", images)
     np.save(tmp_path / "want.npy", model.predict(images, verbose=0))
-    free = [weight.name for weight in layer.trainable_weights]
+    free = [weight.path for weight in layer.trainable_weights]
     assert run(RELOAD, tmp_path).splitlines()[-1] == str(free)
     assert len(free) == (6 if tuned else 0)
 
@@ -799,8 +799,9 @@ def test_keras_that_does_not_share_storage_is_said(monkeypatch, tiny_module):
 
 def test_storage_is_shared():
     """What one side assigns the other reads; this fails when a new Keras makes copies."""
-    variable = tf.Variable([1.0, 2.0], name="scope/strange name:0")
+    variable = tf.Variable([1.0, 2.0], name="scope/strange(name)")
     weight = hub.share_storage(variable, trainable=True)
+    assert weight.path == "scope/strange_name_"
     weight.assign([3.0, 4.0])
     np.testing.assert_array_equal(variable, [3.0, 4.0])
     variable.assign([5.0, 6.0])
@@ -827,7 +828,7 @@ def test_embedded_module_honours_training(digits):
     layer(images)
     assert moved(layer, before) == set()
     layer(images, training=True)
-    assert moved(layer, before) == {w.name for w in layer.non_trainable_weights}
+    assert moved(layer, before) == {w.path for w in layer.non_trainable_weights}
     assert len(layer.non_trainable_weights) == 14
 
 
@@ -845,7 +846,7 @@ def test_real_imagenet_module(mirror, tmp_path):
         model.compile("adam", loss)
         before = values(layer)
         model.fit(photos, np.array([0, 1, 0, 1]), verbose=0)
-        names = {weight.name for weight in layer.trainable_weights}
+        names = {weight.path for weight in layer.trainable_weights}
         assert moved(layer, before) == names
         assert len(names) == (12 if free else 0)
     model.save(tmp_path / "photos.keras")
@@ -865,7 +866,7 @@ def test_real_word_vectors(mirror, tmp_path):
     model = keras.Sequential([layer, keras.layers.Dense(2)])
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     model.fit(np.array(words, object), np.array([0, 0, 1]), verbose=0)
-    assert moved(layer, before) == {weight.name for weight in layer.trainable_weights}
+    assert moved(layer, before) == {weight.path for weight in layer.trainable_weights}
     model.save(tmp_path / "words.keras")
     again = keras.models.load_model(tmp_path / "words.keras")
     words = np.array(words, object)

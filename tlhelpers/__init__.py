@@ -17,6 +17,11 @@ _HOME = {
     "export_module": "export",
     "fetch_module": "fetch",
     "mirror": "fetch",
+    "blocks": "tuning",
+    "unfreeze": "tuning",
+    "freeze": "tuning",
+    "trainable_summary": "tuning",
+    "layerwise": "optimizers",
     "extract_features": "features",
     "key_figures": "report",
 }

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from . import tensors
-from .blocks import common_prefix, name_blocks
+from .block_names import common_prefix, name_blocks
 from .hub import HubLayer
 
 CARD = """# {name}

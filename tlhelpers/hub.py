@@ -4,13 +4,14 @@ import json
 import os
 import re
 import warnings
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import keras
 import tensorflow as tf
 
 from . import saved_model, tensors
-from .blocks import name_blocks, sort_by_use
+from .block_names import name_blocks, sort_by_use
 
 
 def share_storage(variable, trainable):
@@ -20,10 +21,17 @@ def share_storage(variable, trainable):
     has no documented way to adopt a variable, but its TensorFlow backend does so when the initial
     value is one. This is the only place in the package that relies on it.
     """
-    name = re.sub(r"[^\w.-]", "_", variable.name.split(":")[0]) or "variable"
-    weight = keras.Variable(
-        variable, dtype=variable.dtype.name, trainable=trainable, autocast=False, name=name
-    )
+    *scopes, name = re.sub(r"[^\w./-]", "_", variable.name.split(":")[0]).split("/")
+    with ExitStack() as stack:  # so that the weight's path is the variable's name
+        for scope in filter(None, scopes):
+            stack.enter_context(keras.name_scope(scope))
+        weight = keras.Variable(
+            variable,
+            dtype=variable.dtype.name,
+            trainable=trainable,
+            autocast=False,
+            name=name or "variable",
+        )
     if weight.value is not variable:
         raise RuntimeError(
             f"Keras {keras.__version__} does not let a layer share a TF Hub module's variables. "
@@ -155,16 +163,19 @@ class HubLayer(keras.layers.Layer):
         module = self._module
         may_train = {id(variable) for variable in getattr(module, "trainable_variables", ())}
         variables = [v for v in getattr(module, "variables", ()) if _keras_can_hold(v)]
-        self._weights = [share_storage(v, trainable=id(v) in may_train) for v in variables]
-        fixed = [variable for variable in variables if id(variable) not in may_train]
-        self._has_statistics = any(variable.dtype.is_floating for variable in fixed)
         traces = saved_model.traces(self._function.call)
         order = sort_by_use(traces[-1], variables) if traces else range(len(variables))
-        order = [i for i in order if variables[i].dtype.is_floating]  # no counters, no seeds
-        names = name_blocks([variables[i].name for i in order])
-        self._blocks = {name: [] for name in names}  # the weights of each that may train
-        for name, i in zip(names, order, strict=True):
-            self._blocks[name] += [self._weights[i]] * self._weights[i].trainable
+        variables = [variables[i] for i in order]
+        self._weights = [share_storage(v, trainable=id(v) in may_train) for v in variables]
+        numbers = [
+            (v, w) for v, w in zip(variables, self._weights, strict=True) if v.dtype.is_floating
+        ]
+        self._has_statistics = any(not weight.trainable for _, weight in numbers)
+        names = name_blocks([variable.name for variable, _ in numbers])
+        self._blocks = {name: [] for name in names}
+        for name, (_, weight) in zip(names, numbers, strict=True):
+            self._blocks[name].append(weight)
+        self._may_train = {id(weight) for weight in self._weights if weight.trainable}
         for loss in getattr(module, "regularization_losses", ()):
             if not callable(loss):
                 raise ValueError(
@@ -219,8 +230,8 @@ class HubLayer(keras.layers.Layer):
                 "Unfreeze some blocks with batch_norm='frozen', or all of them."
             )
         self._let_train(blocks, True)
-        nothing = [name for name in blocks if not self._blocks[name]]
-        if nothing and len(nothing) < len(blocks):
+        nothing = [b for b in blocks if not any(weight.trainable for weight in self._blocks[b])]
+        if 0 < len(nothing) < len(blocks):
             warnings.warn(f"Nothing in the blocks {nothing} may train.", stacklevel=2)
 
     def freeze(self):
@@ -231,7 +242,7 @@ class HubLayer(keras.layers.Layer):
         self.trainable = trainable
         for name, weights in self._blocks.items():
             for weight in weights:
-                weight.trainable = name in blocks
+                weight.trainable = name in blocks and id(weight) in self._may_train
         self._check_trainable()
 
     def _check_trainable(self):
@@ -350,9 +361,10 @@ class HubLayer(keras.layers.Layer):
                 raise ValueError(
                     f"{key}={config[key]} cannot be saved, it is not JSON: {error}."
                 ) from error
-        free = [name for name, weights in self._blocks.items() if all(w.trainable for w in weights)]
-        if self.trainable and free != self.blocks:
-            config["unfrozen"] = free
+        free = {id(weight) for weight in self.trainable_weights}
+        if self.trainable and free != self._may_train:
+            pairs = self._blocks.items()
+            config["unfrozen"] = [name for name, ws in pairs if any(id(w) in free for w in ws)]
         return config
 
     @classmethod

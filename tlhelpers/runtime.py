@@ -126,7 +126,8 @@ def setup(seed=0, mixed_precision=None):
         if mixed_precision and not gpus:
             notes.append("mixed precision makes a CPU slower, not faster")
     keras.utils.set_random_seed(int(seed))
-    _ = tlhelpers.HubLayer  # known to Keras from now on, as loading a saved model needs
+    # known to Keras from now on, as loading a saved model needs
+    _ = tlhelpers.HubLayer, tlhelpers.layerwise
     runtime = Runtime(
         device=_device_name(tf, gpus),
         gpus=len(gpus),

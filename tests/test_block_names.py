@@ -1,6 +1,6 @@
 import pytest
 
-from tlhelpers import blocks
+from tlhelpers import block_names
 
 NAMES = {
     "mobilenet_v2/Conv1/kernel:0": "Conv1",
@@ -20,8 +20,8 @@ OTHERS = [
 
 def test_names_of_published_networks():
     """A block is what comes up to the first number; a prefix that all share is left out."""
-    assert blocks.name_blocks(list(NAMES)) == list(NAMES.values())
-    assert blocks.name_blocks([name for name, _ in OTHERS]) == [block for _, block in OTHERS]
+    assert block_names.name_blocks(list(NAMES)) == list(NAMES.values())
+    assert block_names.name_blocks([name for name, _ in OTHERS]) == [block for _, block in OTHERS]
 
 
 @pytest.mark.parametrize(
@@ -43,4 +43,4 @@ def test_names_of_published_networks():
 )
 def test_one_name(name, block):
     """Each style of naming layers gives the block that its paper speaks of."""
-    assert blocks.name_blocks([name, "other/bias"])[0] == block
+    assert block_names.name_blocks([name, "other/bias"])[0] == block
