@@ -22,6 +22,7 @@ _HOME = {
     "freeze": "tuning",
     "trainable_summary": "tuning",
     "layerwise": "optimizers",
+    "split_at": "split",
     "extract_features": "features",
     "key_figures": "report",
 }

@@ -16,9 +16,12 @@ import tensorflow as tf
 from tqdm.auto import tqdm
 
 from .cache import cache_dir
+from .memory import check_memory
 
 
-def extract_features(layer_or_model, images, batch_size=64, cache=True, progress=True):
+def extract_features(
+    layer_or_model, images, batch_size=64, cache=True, progress=True, spatial=False
+):
     """Feature vectors of images: one pass through a frozen network, remembered on disk.
 
     Parameters
@@ -37,16 +40,21 @@ def extract_features(layer_or_model, images, batch_size=64, cache=True, progress
         their code may change under the same name.
     progress : bool
         Show a progress bar when the pass takes over two seconds.
+    spatial : bool
+        Allow outputs of any shape, such as the activations of a trunk (`split_at`). Their size in
+        memory is said, unless progress is False.
 
     Returns
     -------
-    float32 `[n, d]`
+    float32 `[n, d]`, or `[n, ...]` with `spatial=True`
 
     Raises
     ------
     TypeError, ValueError
         Images of another type, shape or range, or with NaN; a network whose output is not
         `[n, d]`. The message says what came and how to mend it.
+    MemoryError
+        The result would not fit into the memory that is free; nothing was computed.
 
     Notes
     -----
@@ -68,6 +76,7 @@ def extract_features(layer_or_model, images, batch_size=64, cache=True, progress
         kept = _read(path, len(images))
         if kept is not None:
             return kept
+    _check_output(layer_or_model, images, progress, spatial)
     features = _forward(layer_or_model, images, batch_size, progress)
     if path is not None:
         _write(path, features)
@@ -140,6 +149,22 @@ def _shape(dimensions):
     return f"[n, {', '.join(map(str, dimensions[1:]))}]"
 
 
+def _check_output(network, images, progress, spatial):
+    """Shape and size of the features, before they are computed."""
+    output = network.compute_output_spec(keras.KerasTensor((None, *images.shape[1:])))
+    shape = output.shape[1:]
+    if len(shape) != 1 and not spatial:
+        raise ValueError(
+            f"{network.name} gives an output of shape {_shape(output.shape)}; feature vectors "
+            "[n, d] are expected. End the network with GlobalAveragePooling2D or Flatten, or give "
+            "spatial=True."
+        )
+    if None not in shape:
+        size = check_memory(len(images), shape)
+        if spatial and progress:
+            print(f"{len(images)} activations of shape {list(shape)}: {size / 2**20:.0f} MiB")
+
+
 def _forward(network, images, batch_size, progress):
     @tf.function(input_signature=[tf.TensorSpec((None, *images.shape[1:]), tf.float32)])
     def forward(batch):
@@ -148,12 +173,6 @@ def _forward(network, images, batch_size, progress):
     starts = range(0, len(images), batch_size)
     bar = tqdm(starts, desc="features", leave=False, delay=2, file=sys.stdout, disable=not progress)
     parts = [np.asarray(forward(images[start : start + batch_size]), np.float32) for start in bar]
-    shape = parts[0].shape
-    if len(shape) != 2:
-        raise ValueError(
-            f"{network.name} gives an output of shape {_shape(shape)}; feature vectors [n, d] "
-            "are expected. End the network with GlobalAveragePooling2D or Flatten."
-        )
     return np.concatenate(parts)
 
 
