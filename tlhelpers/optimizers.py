@@ -42,8 +42,8 @@ def layerwise(optimizer, multipliers=None, *, decay=None):
 
     Examples
     --------
-    >>> layerwise(keras.optimizers.Adam(1e-3), {"block7": 0.1}).name
-    'adam'
+    >>> type(layerwise(keras.optimizers.Adam(1e-3), {"block7": 0.1})).__name__
+    'LayerwiseAdam'
     """
     optimizer = keras.optimizers.get(optimizer)
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
