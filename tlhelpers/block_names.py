@@ -62,6 +62,21 @@ def _block(path):
     return first
 
 
+def choose_blocks(known, blocks=None, last=None):
+    """Those of the known blocks that are meant: by name, or the last ones; all without either."""
+    if blocks is not None and last is not None:
+        raise ValueError("Give names of blocks or last=, not both.")
+    if last is not None:
+        if type(last) is not int or not 1 <= last <= len(known):
+            raise ValueError(f"last is {last!r}; give 1 to {len(known)}, of the blocks {known}.")
+        return known[-last:]
+    chosen = known if blocks is None else [blocks] if isinstance(blocks, str) else list(blocks)
+    unknown = [name for name in chosen if name not in known]
+    if unknown:
+        raise ValueError(f"Unknown blocks {unknown}. The blocks: {known}.")
+    return chosen
+
+
 def sort_by_use(function, variables):
     """Indices of the variables in the order in which the input meets them.
 

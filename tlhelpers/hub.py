@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from . import saved_model, tensors
-from .block_names import name_blocks, sort_by_use
+from .block_names import choose_blocks, name_blocks, sort_by_use
 
 
 def share_storage(variable, trainable):
@@ -211,20 +211,8 @@ class HubLayer(keras.layers.Layer):
             `batch_norm="update"`: a module has one switch for all its blocks, so the statistics
             of the frozen ones would move.
         """
-        known = self.blocks
-        if blocks is not None and last is not None:
-            raise ValueError("Give names of blocks or last=, not both.")
-        if last is not None:
-            if type(last) is not int or not 1 <= last <= len(known):
-                raise ValueError(
-                    f"last is {last!r}; give 1 to {len(known)}, of the blocks {known}."
-                )
-            blocks = known[-last:]
-        blocks = known if blocks is None else [blocks] if isinstance(blocks, str) else list(blocks)
-        unknown = [name for name in blocks if name not in known]
-        if unknown:
-            raise ValueError(f"Unknown blocks {unknown}. The module's blocks: {known}.")
-        if self.batch_norm == "update" and self._has_statistics and set(blocks) != set(known):
+        blocks = choose_blocks(self.blocks, blocks, last)
+        if self.batch_norm == "update" and self._has_statistics and set(blocks) != set(self.blocks):
             raise ValueError(
                 "batch_norm='update' moves the statistics of all blocks, also of frozen ones. "
                 "Unfreeze some blocks with batch_norm='frozen', or all of them."

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from .block_names import name_blocks
+from .block_names import choose_blocks, name_blocks
 from .hub import HubLayer
 
 
@@ -57,7 +57,7 @@ def unfreeze(model, blocks=None, *, last=None):
         Unknown block; a number that is too large; both arguments.
     """
     units = _units(model)
-    chosen = _choose(list(units), blocks, last)
+    chosen = choose_blocks(list(units), blocks, last)
     for part in [model, *model._flatten_layers()]:
         if isinstance(part, keras.Model):
             part.trainable = True
@@ -163,18 +163,3 @@ def _factor(optimizer, weight):
 
 def _hub_layers(model):
     return [layer for layer in model._flatten_layers() if isinstance(layer, HubLayer)]
-
-
-def _choose(known, blocks, last):
-    """The names that are meant by `blocks` or `last`."""
-    if blocks is not None and last is not None:
-        raise ValueError("Give names of blocks or last=, not both.")
-    if last is not None:
-        if type(last) is not int or not 1 <= last <= len(known):
-            raise ValueError(f"last is {last!r}; give 1 to {len(known)}, of the blocks {known}.")
-        return known[-last:]
-    chosen = known if blocks is None else [blocks] if isinstance(blocks, str) else list(blocks)
-    unknown = [name for name in chosen if name not in known]
-    if unknown:
-        raise ValueError(f"Unknown blocks {unknown}. The blocks: {known}.")
-    return chosen
