@@ -16,16 +16,8 @@ FIRST_PAUSE = 1.0  # seconds before the second attempt; each next pause is twice
 LONGEST_PAUSE = 30.0
 CHUNK = 4096  # bytes at a time; what came of a chunk is lost when the connection is cut in it
 LARGE = 20e6  # bytes from which the size is said before the download
-AGAIN = {
-    408,
-    416,
-    425,
-    429,
-    500,
-    502,
-    503,
-    504,
-}  # status codes that may be gone at the next attempt
+# status codes that may be gone at the next attempt
+AGAIN = frozenset((408, 416, 425, 429, 500, 502, 503, 504))
 
 
 class Failure(ConnectionError):

@@ -1,8 +1,5 @@
 """Publish a trained model as a TF Hub module."""
 
-import os
-import shutil
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +8,7 @@ import tensorflow as tf
 
 from . import tensors
 from .block_names import common_prefix, name_blocks
+from .cache import whole_folder
 from .hub import HubLayer
 
 CARD = """# {name}
@@ -79,19 +77,12 @@ def export_module(model, folder, *, about="", licence="", measured=""):
     folder = Path(folder).expanduser()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f"{folder} holds something already. Give the name of a new folder.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    parts = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+    with whole_folder(folder) as empty:
         with _nothing_frozen(model):  # functions are traced up to the end of saving
             module, signature = _as_module(model)
-            tf.saved_model.save(module, str(parts / "module"), {"serving_default": signature})
+            tf.saved_model.save(module, str(empty), {"serving_default": signature})
         card = _card(model, folder.name, module, about, licence, measured)
-        (parts / "module" / "README.md").write_text(card, encoding="utf-8")
-        if folder.exists():
-            folder.rmdir()
-        os.replace(parts / "module", folder)
-    finally:
-        shutil.rmtree(parts, ignore_errors=True)
+        (empty / "README.md").write_text(card, encoding="utf-8")
     return folder
 
 

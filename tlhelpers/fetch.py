@@ -112,14 +112,15 @@ def mirror(handles, folder, **options):
             raise ValueError(f"{handle!r} is not an address; only addresses need a mirror.")
     folders, failed = [], []
     for handle in handles:
-        target = _place_in(Path(folder).expanduser(), _plain(handle))
+        address = _plain(handle)
+        target = _place_in(Path(folder).expanduser(), address)
         folders.append(target)
         try:
             if not cache.is_complete(target):
                 source = fetch_module(handle, **options)
                 with cache.readable_errors(target), cache.whole_folder(target) as empty:
                     shutil.copytree(source, empty, dirs_exist_ok=True)
-            elif not _is_from(target, _plain(handle)):
+            elif not _is_from(target, address):
                 other = cache.read_record(target)["handle"]
                 raise ValueError(f"its place {target} is taken by {other}, which has the same path")
         except (ConnectionError, ValueError) as error:

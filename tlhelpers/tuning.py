@@ -58,7 +58,7 @@ def unfreeze(model, blocks=None, *, last=None):
     """
     units = _units(model)
     chosen = choose_blocks(list(units), blocks, last)
-    for part in [model, *model._flatten_layers()]:
+    for part in model._flatten_layers():
         if isinstance(part, keras.Model):
             part.trainable = True
     for name, parts in units.items():
