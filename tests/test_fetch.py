@@ -527,6 +527,17 @@ def test_damaged_notes_are_no_notes(note, archive, tiny_module, other_cache):
         assert fetched(server) == folder
 
 
+def test_archive_in_a_mirror_with_another_checksum(tiny_module, tmp_path, monkeypatch):
+    """It is refused and left where it is: the mirror is not ours to clean."""
+    archive = tmp_path / "modules" / f"{WHERE}.tar.gz"
+    archive.parent.mkdir(parents=True)
+    archive.write_bytes(archive_of(tiny_module))
+    monkeypatch.setenv("TLHELPERS_MIRROR", str(tmp_path))
+    with pytest.raises(ValueError, match=r"5\.tar\.gz in the mirror has another checksum"):
+        tl.fetch_module(HANDLE, sha256="abc")
+    assert archive.is_file()
+
+
 def test_checksum_that_a_mirror_cannot_show(tiny_module, tmp_path, monkeypatch):
     """An unpacked copy without a record is not used where a checksum is asked for; that is said."""
     shutil.copytree(tiny_module, tmp_path / "modules" / WHERE)

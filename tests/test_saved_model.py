@@ -2,6 +2,8 @@ import keras
 import make_modules
 import pytest
 import tensorflow as tf
+from google.protobuf import text_format
+from tensorflow.core.protobuf import saved_model_pb2
 
 import tlhelpers as tl
 
@@ -49,6 +51,15 @@ def test_variables_that_are_missing(tmp_path):
         file.unlink()
     with pytest.raises(OSError, match=r"(?s)cannot be read.*copy or download it again"):
         tl.HubLayer(tmp_path)
+
+
+def test_graph_as_text(tmp_path):
+    """A graph saved as text is a SavedModel like any other."""
+    make_modules.half_plus_one(tmp_path)
+    graph = saved_model_pb2.SavedModel.FromString((tmp_path / "saved_model.pb").read_bytes())
+    (tmp_path / "saved_model.pbtxt").write_text(text_format.MessageToString(graph))
+    (tmp_path / "saved_model.pb").unlink()
+    assert tl.HubLayer(tmp_path)([[8.0]]) == 5.0
 
 
 def test_graph_that_is_damaged(tmp_path):

@@ -225,7 +225,7 @@ def _store(archive, entry, address, sha256, what):
     found = pooch.file_hash(str(archive), alg="sha256")
     if sha256 is not None and found != sha256:
         raise ValueError(
-            f"{what} has another checksum: SHA-256 {found}, expected {sha256}. It was thrown away; "
+            f"{what} has another checksum: SHA-256 {found}, expected {sha256}. It is not used; "
             "try again, and if that stays, ask who gave you the checksum."
         )
     with cache.whole_folder(entry, alone=True) as empty:

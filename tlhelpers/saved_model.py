@@ -54,7 +54,8 @@ def load(handle, tags=None, options=None):
             f"The SavedModel {handle!r} in {path} cannot be read: {error}. If files are missing, "
             "copy or download it again."
         ) from error
-    return module, hashlib.sha256((path / "saved_model.pb").read_bytes()).hexdigest()
+    graph = min(path.glob("saved_model.pb*"))  # .pb, or .pbtxt where there is only that
+    return module, hashlib.sha256(graph.read_bytes()).hexdigest()
 
 
 @dataclass(frozen=True)
