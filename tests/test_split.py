@@ -90,6 +90,52 @@ def test_places_that_cannot_be_cut(digits):
         tl.split_at(keras.layers.Dense(1), "dense")
 
 
+def published(digits):
+    """As tutorials build it: preprocessing, the base called with training=False, dropout."""
+    base = keras.models.load_model(digits.backbone_file)
+    tl.unfreeze(base, last=1)
+    inputs = keras.Input((32, 32, 3))
+    x = base(keras.layers.Rescaling(0.5)(inputs), training=False)
+    x = keras.layers.Dropout(0.2, name="drop")(x)
+    return keras.Model(inputs, keras.layers.Dense(3)(x))
+
+
+def test_inside_a_model_in_a_model(digits):
+    """The inner model is cut, what is before it goes into the trunk, the head into the tail."""
+    model = published(digits)
+    images = digits.train.images[:4]
+    trunk, tail = tl.split_at(model, "block6")
+    activations = trunk.predict(images, verbose=0)
+    want = model.predict(images, verbose=0)
+    np.testing.assert_allclose(tail.predict(activations, verbose=0), want, atol=1e-5)
+    assert [w.path for w in tail.trainable_weights] == [w.path for w in model.trainable_weights]
+
+
+def test_without_a_layer(digits):
+    """As late as nothing before it trains or is random."""
+    model = published(digits)
+    trunk, _ = tl.split_at(model)
+    assert trunk.output_shape == (None, 1536)  # block7 trains
+    tl.freeze(model.layers[2])
+    trunk, tail = tl.split_at(model)
+    assert trunk.output_shape == (None, 128)
+    assert "drop" in [layer.name for layer in tail.layers]
+    model = glyphnet_model(digits)
+    model.trainable = True
+    with pytest.raises(ValueError, match=r"trains from its first layer on.*Freeze its first"):
+        tl.split_at(model)
+
+
+def test_behind_a_hub_layer(digits):
+    """A module cannot be cut inside, but what follows it can be cut off."""
+    model = keras.Sequential([tl.HubLayer(digits.backbone, name="hub"), keras.layers.Dense(2)])
+    images = digits.train.images[:4]
+    for trunk, tail in (tl.split_at(model), tl.split_at(model, "hub")):
+        assert trunk.output_shape == (None, 128)
+        joined = tail.predict(trunk.predict(images, verbose=0), verbose=0)
+        np.testing.assert_allclose(joined, model.predict(images, verbose=0), atol=1e-5)
+
+
 def test_dropout_in_the_trunk_is_said():
     """What is random in training is not in the activations."""
     inputs = keras.Input((4,))

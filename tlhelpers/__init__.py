@@ -23,6 +23,8 @@ _HOME = {
     "trainable_summary": "tuning",
     "layerwise": "optimizers",
     "split_at": "split",
+    "fine_tune": "recipe",
+    "doctor": "checkup",
     "extract_features": "features",
     "key_figures": "report",
 }

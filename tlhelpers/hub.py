@@ -170,7 +170,7 @@ class HubLayer(keras.layers.Layer):
         numbers = [
             (v, w) for v, w in zip(variables, self._weights, strict=True) if v.dtype.is_floating
         ]
-        self._has_statistics = any(not weight.trainable for _, weight in numbers)
+        self._statistics = [weight for _, weight in numbers if not weight.trainable]
         names = name_blocks([variable.name for variable, _ in numbers])
         self._blocks = {name: [] for name in names}
         for name, (_, weight) in zip(names, numbers, strict=True):
@@ -212,7 +212,7 @@ class HubLayer(keras.layers.Layer):
             of the frozen ones would move.
         """
         blocks = choose_blocks(self.blocks, blocks, last)
-        if self.batch_norm == "update" and self._has_statistics and set(blocks) != set(self.blocks):
+        if self.batch_norm == "update" and self._statistics and set(blocks) != set(self.blocks):
             raise ValueError(
                 "batch_norm='update' moves the statistics of all blocks, also of frozen ones. "
                 "Unfreeze some blocks with batch_norm='frozen', or all of them."
@@ -250,7 +250,7 @@ class HubLayer(keras.layers.Layer):
     def call(self, inputs, training=None):
         if self._given.signature:
             self._check_trainable()
-        inference = not self.trainable or (self.batch_norm == "frozen" and self._has_statistics)
+        inference = not self.trainable or (self.batch_norm == "frozen" and self._statistics)
         if tf.is_tensor(training) and not inference:
             outputs = tf.cond(
                 training, lambda: self._compute(inputs, True), lambda: self._compute(inputs, False)

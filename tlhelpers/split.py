@@ -7,18 +7,8 @@ import keras
 from .block_names import name_blocks
 from .hub import HubLayer
 
-_STOCHASTIC = (
-    keras.layers.AlphaDropout,
-    keras.layers.Dropout,
-    keras.layers.GaussianDropout,
-    keras.layers.GaussianNoise,
-    keras.layers.SpatialDropout1D,
-    keras.layers.SpatialDropout2D,
-    keras.layers.SpatialDropout3D,
-)
 
-
-def split_at(model, layer):
+def split_at(model, layer=None):
     """Cut a model behind a layer, so that partial fine-tuning computes the frozen part once.
 
     The two models are made of the model's own layers: what the tail learns the model has learnt,
@@ -28,10 +18,11 @@ def split_at(model, layer):
     Parameters
     ----------
     model : keras.Model
-        A functional model; or a Sequential one that begins with a functional model.
-    layer : str
+        Functional or Sequential, with models in it or without; it may be cut inside those, too.
+    layer : str, optional
         Name of the layer, or of the block, that ends the trunk. All that follows must come from
-        its output alone: not inside a residual block, but behind its addition.
+        its output alone: not inside a residual block, but behind its addition. By default the
+        last place before anything that trains, or that is random in training.
 
     Returns
     -------
@@ -41,10 +32,10 @@ def split_at(model, layer):
     Raises
     ------
     TypeError
-        A HubLayer (a SavedModel is one function and cannot be cut), or a model written as a class.
+        A place inside a HubLayer (a SavedModel is one function); a model written as a class.
     ValueError
         Unknown layer; a place where something leads past the layer (the message lists places that
-        can be cut); weights before the cut that train.
+        can be cut); weights before the cut that train; nothing frozen that could be cut off.
 
     Examples
     --------
@@ -52,82 +43,120 @@ def split_at(model, layer):
     >>> activations = extract_features(trunk, images, spatial=True)  # doctest: +SKIP
     >>> tail.fit(activations, labels)  # doctest: +SKIP
     """
-    base, head = _base_and_head(model)
-    places = _places(base)
-    if not head:
-        places = places[:-1]  # nothing follows the last one
-    ends = _block_ends(base, places)
-    if layer not in places and layer not in ends:
-        names = [each.name for each in base.layers]
-        why = "something leads past it" if layer in names else "there is no such layer or block"
-        raise ValueError(
-            f"{model.name} cannot be cut behind {layer!r}: {why}. Its blocks end, and it can be "
-            f"cut, behind: {', '.join(ends.values())}."
+    if isinstance(model, HubLayer):
+        raise TypeError(f"A HubLayer cannot be cut: {_ONE_FUNCTION}")
+    if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
+        raise TypeError(
+            f"A functional or a built Sequential model is expected, not {type(model).__name__}."
         )
-    layer = layer if layer in places else ends[layer]
-    middle = base.get_layer(layer).output
-    trunk = keras.Model(base.inputs, middle, name="trunk")
+    given = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+    inputs = keras.tree.map_structure(
+        lambda tensor: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype), given
+    )
+    steps = []
+    outputs = _unroll(model, inputs, steps)
+    middle = _before_training(model, steps) if layer is None else _find(model, layer, steps)
+    trunk = keras.Model(inputs, middle, name="trunk")
     free = [weight.path for weight in trunk.trainable_weights]
     if free:
         raise ValueError(
             f"Before {layer!r} {len(free)} weights train, {free[0]} first. Freeze them, or cut "
             "before them: what is computed once cannot train."
         )
-    random = [each.name for each in trunk.layers if isinstance(each, _STOCHASTIC)]
+    random = [part.name for part in trunk.layers if _is_random(part)]
     if random:
         warnings.warn(
             f"{random} differ in training; the trunk's activations are those of inference.",
             stacklevel=2,
         )
-    inputs = keras.Input(middle.shape[1:], dtype=middle.dtype)
-    x = keras.Model(middle, base.outputs[0])(inputs) if middle is not base.outputs[0] else inputs
-    for each in head:
-        x = each(x)
-    return trunk, keras.Model(inputs, x, name="tail")
+    return trunk, keras.Model(middle, outputs, name="tail")
 
 
-def _base_and_head(model):
-    """The functional model that can be cut, and the layers after it."""
-    if isinstance(model, HubLayer):
-        raise TypeError(
-            "A HubLayer cannot be cut: a SavedModel is one function. Give a Keras model; that of "
-            "the embedded network is keras.models.load_model(task.backbone_file)."
+def _unroll(model, inputs, steps):
+    """Call the model's layers on new inputs, those of models in it one by one.
+
+    Appends `(layer, tensors that it takes, tensor that it gives)` to `steps`; returns the output.
+    """
+
+    def call(layer, *args, **kwargs):
+        if isinstance(layer, keras.Model) and getattr(layer, "inputs", None):
+            return _unroll(layer, args[0], steps)
+        output = layer(*args, **kwargs)
+        steps.append((layer, keras.tree.flatten((args, kwargs)), output))
+        return output
+
+    if isinstance(model, keras.Sequential):
+        for layer in model.layers:
+            inputs = call(layer, inputs)
+        return inputs
+    return model._run_through_graph(inputs, operation_fn=lambda layer: layer, call_fn=call)
+
+
+def _is_random(layer):
+    return len(layer.variables) > len(layer.weights)  # holds a seed, which is no weight
+
+
+def _before_training(model, steps):
+    """The output of the last place before a layer that trains or is random."""
+    places = _places(steps)
+    found = None
+    for layer, _, _ in steps:
+        if layer.trainable_weights or _is_random(layer):
+            break
+        found = places.get(layer.name, found)
+    if found is None:
+        raise ValueError(
+            f"{model.name} trains from its first layer on: there is nothing to compute once. "
+            "Freeze its first blocks."
         )
-    if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
-        raise TypeError(
-            f"A functional or a built Sequential model is expected, not {type(model).__name__}."
-        )
-    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
-    if isinstance(model, keras.Sequential) and isinstance(layers[0], HubLayer):
-        return _base_and_head(layers[0])
-    if isinstance(model, keras.Sequential) and isinstance(layers[0], keras.Model):
-        base, head = _base_and_head(layers[0])
-        return base, [*head, *layers[1:]]
-    return model, []
+    return found
 
 
-def _block_ends(model, places):
+def _find(model, layer, steps):
+    """The output of a layer or block behind which the model can be cut."""
+    places = _places(steps)
+    ends = _block_ends(steps, places)
+    if layer in places or layer in ends:
+        return places[ends.get(layer, layer)]
+    layers = [part for part, _, _ in steps]
+    if any(layer in part.blocks for part in layers if isinstance(part, HubLayer)):
+        raise TypeError(f"A HubLayer cannot be cut behind {layer!r}: {_ONE_FUNCTION}")
+    here = any(part.name == layer for part in layers)
+    why = "something leads past it" if here else "there is no such layer or block"
+    raise ValueError(
+        f"{model.name} cannot be cut behind {layer!r}: {why}. Its blocks end, and it can be "
+        f"cut, behind: {', '.join(ends.values())}."
+    )
+
+
+_ONE_FUNCTION = (
+    "a SavedModel is one function. Give a Keras model; that of the embedded network is "
+    "keras.models.load_model(task.backbone_file)."
+)
+
+
+def _places(steps):
+    """Layer -> its output, where that is all that later layers need; the last layer is no place."""
+    made_by = {id(output): i for i, (_, _, output) in enumerate(steps)}
+    last_use = list(range(len(steps)))
+    for i, (_, taken, _) in enumerate(steps):
+        for tensor in taken:
+            if id(tensor) in made_by:
+                last_use[made_by[id(tensor)]] = i
+    places, reach = {}, -1
+    for i, (layer, _, output) in enumerate(steps[:-1]):
+        if reach <= i:
+            places[layer.name] = output
+        reach = max(reach, last_use[i])
+    return places
+
+
+def _block_ends(steps, places):
     """Block -> the last place in it; layers without weights belong to the block before them."""
     ends, block = {}, None
-    for layer in model.layers:
+    for layer, _, _ in steps:
         if layer.weights:
             (block,) = name_blocks([f"{layer.name}/weight"])
         if block and layer.name in places:
             ends[block] = layer.name
     return ends
-
-
-def _places(model):
-    """Names of the layers whose output is all that later layers need, in order."""
-    order = {id(layer.output): i for i, layer in enumerate(model.layers)}
-    last_use = [i for i, _ in enumerate(model.layers)]
-    for i, layer in enumerate(model.layers):
-        for tensor in keras.tree.flatten(getattr(layer, "input", [])):
-            made_by = order.get(id(tensor), i)
-            last_use[made_by] = max(last_use[made_by], i)
-    places, reach = [], -1
-    for i, layer in enumerate(model.layers):
-        if reach <= i and not isinstance(layer, keras.layers.InputLayer):
-            places.append(layer.name)
-        reach = max(reach, last_use[i])
-    return places

@@ -116,6 +116,12 @@ def trainable_summary(model):
     return pd.DataFrame(rows).set_index("block")
 
 
+def find_base(model):
+    """The pretrained network in a model: the first model or HubLayer in it that has weights."""
+    inner = (layer for layer in model.layers if isinstance(layer, keras.Model | HubLayer))
+    return next((layer for layer in inner if layer.weights), None)
+
+
 # Parts of a model -------------------------------------------------------------------------------
 
 

@@ -1,0 +1,76 @@
+"""The forms in which data are accepted: a Split, a pair of arrays, a tf.data.Dataset."""
+
+import itertools
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+def as_pair(data):
+    """`(inputs, labels)` as arrays, or None for a tf.data.Dataset.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Data of another kind; a data set without labels; unequal or no lengths.
+    """
+    if isinstance(data, tf.data.Dataset):
+        if not isinstance(data.element_spec, tuple) or len(data.element_spec) < 2:
+            raise TypeError(
+                "The data set gives no labels; its elements should be (inputs, labels), both in "
+                "batches."
+            )
+        return None
+    if hasattr(data, "images") and hasattr(data, "labels"):
+        inputs, labels = data.images, data.labels
+    elif isinstance(data, tuple | list) and len(data) == 2:
+        inputs, labels = data
+    else:
+        raise TypeError(
+            f"Data are of type {type(data).__name__}; a Split, a pair (inputs, labels) or a "
+            "tf.data.Dataset of batches is expected."
+        )
+    inputs = keras.tree.map_structure(np.asarray, inputs) if isinstance(inputs, dict) else inputs
+    inputs = inputs if isinstance(inputs, dict) else np.asarray(inputs)
+    labels = np.asarray(labels)
+    counts = [len(part) for part in (*keras.tree.flatten(inputs), labels)]
+    if len(set(counts)) > 1 or not counts[-1]:
+        raise ValueError(
+            f"Inputs and labels do not match: {counts[0]} inputs, {counts[-1]} labels; one label "
+            "an input is expected, and one of them at least."
+        )
+    return inputs, labels
+
+
+def fit_arguments(data):
+    """What `Model.fit` and `Model.evaluate` take for these data."""
+    pair = as_pair(data)
+    return {"x": data} if pair is None else {"x": pair[0], "y": pair[1]}
+
+
+def first_batches(data, count, size=32):
+    """A list of `count` batches `(inputs, labels)` of arrays, beginning again if need be.
+
+    Arrays are shuffled first, since data are often sorted by class.
+    """
+    pair = as_pair(data)
+    if pair is None:
+        batches = [element[:2] for element in data.take(count)]
+        batches = [keras.tree.map_structure(np.asarray, batch) for batch in batches]
+        if not batches:
+            raise ValueError("The data set is empty.")
+    else:
+        order = np.random.default_rng(0).permutation(len(pair[1]))
+        parts = [order[i : i + size] for i in range(0, min(len(order), count * size), size)]
+        batches = [
+            (keras.tree.map_structure(lambda array, p=p: array[p], pair[0]), pair[1][p])
+            for p in parts
+        ]
+    return list(itertools.islice(itertools.cycle(batches), count))
+
+
+def loss_name(loss):
+    """Name of a loss given as a string, a function or an object, in small letters."""
+    name = loss if isinstance(loss, str) else getattr(loss, "name", None)
+    return (name or getattr(loss, "__name__", type(loss).__name__)).lower()

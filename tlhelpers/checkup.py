@@ -1,0 +1,176 @@
+"""The doctor: train a few steps, look for silent faults, and put everything back."""
+
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from . import checks
+from .batches import as_pair, first_batches
+from .tuning import find_base
+
+
+def doctor(model, data, test=None, *, expects=None, steps=10):
+    """Train a few steps, look for silent faults of transfer learning, and leave no trace.
+
+    The steps run on the model itself, since a copy would not have the fault of a model that was
+    not compiled again. Weights, optimizer and random seeds are put back afterwards, to the bit.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled, with its loss.
+    data : Split, (inputs, labels) or tf.data.Dataset of batches
+        What the model is trained on, prepared as for `fit`.
+    test : as `data`, optional
+        What it is tested on, to look for samples that stand in both.
+    expects : (float, float), optional
+        Range of the input values that the pretrained network was trained with. It is known for
+        HubLayers of pictures, networks that do their own rescaling, and keras.applications.
+    steps : int
+        Training steps; a small data set is gone through several times.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a check: `result` ("ok", "problem", "not checked"), what was `found`, `what to do`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Not a Keras model, or not compiled; data of another kind, or without labels.
+
+    Notes
+    -----
+    BatchNorm layers of a pretrained network keep their statistics only if they are frozen
+    themselves: since Keras 3, `fit` overrides `base(x, training=False)` in a functional model.
+
+    Examples
+    --------
+    >>> tl.doctor(model, task.train, task.validation)  # doctest: +SKIP
+    """
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"A keras.Model is expected, not {type(model).__name__}.")
+    if not model.compiled:
+        raise ValueError(
+            "The model is not compiled. The doctor trains a few steps with your optimizer and "
+            "loss: call model.compile first."
+        )
+    if steps < 1:
+        raise ValueError(f"steps is {steps!r}; give a whole number of at least 1.")
+    if test is not None:
+        as_pair(test)
+    case = SimpleNamespace(model=model, data=data, test=test, expects=expects)
+    case.batches = first_batches(data, steps)
+    if not model.built:
+        model(case.batches[0][0], training=False)
+    case.base = find_base(model)
+    with _put_back(model):
+        rows = {name: check(case) for name, check in checks.BEFORE_TRAINING.items()}
+        _train(case)
+        rows |= {name: check(case) for name, check in checks.AFTER_TRAINING.items()}
+    columns = ["result", "found", "what to do"]
+    return Diagnosis.from_dict(rows, orient="index", columns=columns).rename_axis("check")
+
+
+class Diagnosis(pd.DataFrame):
+    """A table that shows its texts whole."""
+
+    @property
+    def _constructor(self):
+        return Diagnosis
+
+    def __repr__(self):
+        with pd.option_context("display.max_colwidth", None, "display.width", None):
+            return super().__repr__()
+
+    def _repr_html_(self):
+        with pd.option_context("display.max_colwidth", None):
+            return super()._repr_html_()
+
+
+def _train(case):
+    """Losses and gradients before and after some steps of the model's own training."""
+    model = case.model
+    case.error = case.alive = None
+    case.strangers, case.losses = [], []
+    try:
+        case.first_loss = _look(case)
+        values = {id(weight): weight.numpy() for weight in model.weights}
+        case.moved = lambda weight: (
+            not np.array_equal(values[id(weight)], weight.numpy(), equal_nan=True)
+        )
+        try:
+            _steps(case)
+        except ValueError:
+            if checks.compiled_since_unfreezing(case)[0] == "ok":
+                raise
+            _fresh_optimizer(model)  # that problem is reported; look for others
+            _steps(case)
+        case.last_loss = _look(case)
+    except Exception as error:  # whatever training meets is a finding
+        case.error = checks.first_line(error)
+
+
+def _steps(case):
+    # by `fit`, since another way to train would not meet the function that `fit` compiled
+    note = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda step, logs: case.losses.append(logs["loss"])  # mean up to here
+    )
+    settings = {"shuffle": False, "verbose": 0, "callbacks": [note]}
+    if as_pair(case.data) is None:
+        case.model.fit(case.data.repeat(), steps_per_epoch=len(case.batches), **settings)
+        return
+    inputs, labels = keras.tree.map_structure(lambda *parts: np.concatenate(parts), *case.batches)
+    size = len(case.batches[0][1])
+    case.model.fit(inputs, labels, batch_size=size, **settings)
+
+
+def _look(case):
+    """Mean loss of the first batches in training mode; notes which weights get a gradient."""
+    model, losses = case.model, []
+    for inputs, labels in case.batches[:2]:
+        with tf.GradientTape() as tape:
+            outputs = model(inputs, training=True)
+            loss = model.compute_loss(x=inputs, y=tf.convert_to_tensor(labels), y_pred=outputs)
+        losses.append(float(loss))
+        weights = model.trainable_weights
+        found = tape.gradient(loss, [weight.value for weight in weights])
+        alive = {id(w) for w, g in zip(weights, found, strict=True) if _some(g)}
+        case.alive = alive | (case.alive or set())
+        known = {id(weight.value) for weight in model.weights}
+        case.strangers = [v for v in tape.watched_variables() if id(v) not in known]
+    return np.mean(losses)
+
+
+def _some(gradient):
+    gradient = getattr(gradient, "values", gradient)  # of an embedding: the rows that were used
+    return gradient is not None and bool(np.any(np.asarray(gradient) != 0))
+
+
+@contextmanager
+def _put_back(model):
+    """Weights, random seeds, optimizer and compiled functions, as they were."""
+    names = ("optimizer", "train_function", "test_function", "history", "stop_training")
+    attributes = {name: getattr(model, name, None) for name in names}
+    optimizer = model.optimizer
+    if not optimizer.built:
+        _fresh_optimizer(model)
+    variables = [*model.variables, *(optimizer.variables if optimizer.built else ())]
+    values = [(variable, variable.numpy()) for variable in variables]
+    try:
+        yield
+    finally:
+        for variable, value in values:
+            variable.assign(value)
+        for name, value in attributes.items():
+            setattr(model, name, value)
+        model.reset_metrics()
+
+
+def _fresh_optimizer(model):
+    model.optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+    model.train_function = None
