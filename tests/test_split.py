@@ -121,7 +121,7 @@ def test_without_a_layer(digits):
     assert trunk.output_shape == (None, 128)
     assert "drop" in [layer.name for layer in tail.layers]
     model = glyphnet_model(digits)
-    model.trainable = True
+    tl.unfreeze(model)
     with pytest.raises(ValueError, match=r"trains from its first layer on.*Freeze its first"):
         tl.split_at(model)
 
