@@ -173,6 +173,19 @@ def test_figures_of_feature_extraction():
     assert got["cluster_agreement_features"] > got["cluster_agreement_raw_pixels"]
 
 
+def test_figures_of_partial_fine_tuning():
+    """The recipe reaches what the course promises, and never falls behind the linear probe."""
+    got = figures("03")
+    assert got["test_accuracy_recipe_10_labels"] >= 0.97
+    assert got["test_accuracy_recipe_50_labels"] >= 0.985
+    assert got["least_points_won_near"] > -0.5
+    assert got["points_won_far_20_labels"] > 1
+    assert got["points_lost_by_a_random_head_turned"] > 3
+    assert got["points_lost_by_drifting_batchnorm"] > 1
+    assert got["best_depth_2_labels"] < got["best_depth_50_labels"]
+    assert got["letters_after_recipe"] > got["letters_after_all_at_once"]
+
+
 def test_readme_is_up_to_date():
     """Tables and picture of the README are those of the committed notebooks."""
     text = build.README.read_text(encoding="utf-8")
