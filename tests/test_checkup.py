@@ -10,9 +10,9 @@ import tlhelpers as tl
 CHECKS = [
     "head and labels",
     "range of inputs",
-    "compiled since unfreezing",
     "augmentation and cache",
     "training and test data",
+    "compiled since unfreezing",
     "saved and loaded",
     "training steps",
     "learning rate",
@@ -299,10 +299,10 @@ def test_range_that_is_not_known(pairs):
 @pytest.mark.slow
 def test_ranges_of_keras_applications(name, expected):
     """What is expected contains what the network's own preprocessing gives, and fits it."""
-    from tlhelpers import checks
+    from tlhelpers import check_data
 
     network = getattr(keras.applications, name)(weights=None, include_top=False)
-    assert checks._expected(network) == expected
+    assert check_data._expected(network) == expected
     family = {"VGG16": "vgg16", "ResNet50": "resnet50", "ResNet50V2": "resnet_v2"}
     family |= {"MobileNetV2": "mobilenet_v2", "MobileNetV3Small": "mobilenet_v3"}
     family |= {"InceptionV3": "inception_v3", "EfficientNetV2B0": "efficientnet_v2"}

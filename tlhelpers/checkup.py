@@ -8,9 +8,25 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from . import checks
+from . import check_data, check_training
 from .batches import as_pair, first_batches
 from .tuning import find_base
+
+BEFORE_TRAINING = {
+    "head and labels": check_data.head_and_labels,
+    "range of inputs": check_data.range_of_inputs,
+    "augmentation and cache": check_data.augmentation_and_cache,
+    "training and test data": check_data.training_and_test_data,
+    "compiled since unfreezing": check_training.compiled_since_unfreezing,
+    "saved and loaded": check_training.saved_and_loaded,
+}
+AFTER_TRAINING = {
+    "training steps": check_training.training_steps,
+    "learning rate": check_training.learning_rate,
+    "BatchNorm statistics": check_training.batchnorm_statistics,
+    "frozen weights": check_training.frozen_weights,
+    "gradients": check_training.gradients,
+}
 
 
 def doctor(model, data, test=None, *, expects=None, steps=10):
@@ -69,9 +85,9 @@ def doctor(model, data, test=None, *, expects=None, steps=10):
         model(case.batches[0][0], training=False)
     case.base = find_base(model)
     with _put_back(model):
-        rows = {name: check(case) for name, check in checks.BEFORE_TRAINING.items()}
+        rows = {name: check(case) for name, check in BEFORE_TRAINING.items()}
         _train(case)
-        rows |= {name: check(case) for name, check in checks.AFTER_TRAINING.items()}
+        rows |= {name: check(case) for name, check in AFTER_TRAINING.items()}
     columns = ["result", "found", "what to do"]
     return Diagnosis.from_dict(rows, orient="index", columns=columns).rename_axis("check")
 
@@ -106,13 +122,13 @@ def _train(case):
         try:
             _steps(case)
         except ValueError:
-            if checks.compiled_since_unfreezing(case)[0] == "ok":
+            if check_training.compiled_since_unfreezing(case)[0] == "ok":
                 raise
             _fresh_optimizer(model)  # that problem is reported; look for others
             _steps(case)
         case.last_loss = _look(case)
     except Exception as error:  # whatever training meets is a finding
-        case.error = checks.first_line(error)
+        case.error = check_training.first_line(error)
 
 
 def _steps(case):
