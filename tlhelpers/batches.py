@@ -31,8 +31,10 @@ def as_pair(data):
             f"Data are of type {type(data).__name__}; a Split, a pair (inputs, labels) or a "
             "tf.data.Dataset of batches is expected."
         )
-    inputs = keras.tree.map_structure(np.asarray, inputs) if isinstance(inputs, dict) else inputs
-    inputs = inputs if isinstance(inputs, dict) else np.asarray(inputs)
+    if isinstance(inputs, dict):
+        inputs = {name: np.asarray(part) for name, part in inputs.items()}
+    else:
+        inputs = np.asarray(inputs)
     labels = np.asarray(labels)
     counts = [len(part) for part in (*keras.tree.flatten(inputs), labels)]
     if len(set(counts)) > 1 or not counts[-1]:

@@ -60,7 +60,8 @@ def batchnorm_statistics(case):
     layers = [part for part in inside if _statistics(part)]
     moved = [layer for layer in layers if any(case.moved(weight) for weight in _statistics(layer))]
     if not moved:
-        return ok(f"statistics of {len(layers)} layers stayed" if layers else "no BatchNorm layer")
+        stayed = f"statistics of {len(layers)} layer{'s'[: len(layers) > 1]} stayed"
+        return ok(stayed if layers else "no BatchNorm layer")
     if isinstance(moved[0], HubLayer):
         return problem(f"statistics in {moved[0].name} move", "Use HubLayer's batch_norm='frozen'.")
     return problem(
