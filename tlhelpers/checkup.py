@@ -148,16 +148,16 @@ def _steps(case):
 def _look(case):
     """Mean loss of the first batches in training mode; notes which weights get a gradient."""
     model, losses = case.model, []
+    weights = model.trainable_weights
+    known = {id(weight.value) for weight in model.weights}
     for inputs, labels in case.batches[:2]:
         with tf.GradientTape() as tape:
             outputs = model(inputs, training=True)
             loss = model.compute_loss(x=inputs, y=tf.convert_to_tensor(labels), y_pred=outputs)
         losses.append(float(loss))
-        weights = model.trainable_weights
         found = tape.gradient(loss, [weight.value for weight in weights])
         alive = {id(w) for w, g in zip(weights, found, strict=True) if _some(g)}
         case.alive = alive | (case.alive or set())
-        known = {id(weight.value) for weight in model.weights}
         case.strangers = [v for v in tape.watched_variables() if id(v) not in known]
     return np.mean(losses)
 

@@ -151,8 +151,12 @@ def _solve(dense, model, data, validation, loss, class_weight):
     return history
 
 
+def _is_one_hot(labels):
+    return labels.ndim == 2 and labels.shape[1] > 1
+
+
 def _numbers(labels):
-    return labels.argmax(axis=1) if labels.ndim == 2 and labels.shape[1] > 1 else labels.ravel()
+    return labels.argmax(axis=1) if _is_one_hot(labels) else labels.ravel()
 
 
 def _train(model, data, validation, loss, optimizer, epochs, fit):
@@ -160,12 +164,11 @@ def _train(model, data, validation, loss, optimizer, epochs, fit):
     _compile(model, optimizer, loss)
     if validation is None:
         return model.fit(**fit_arguments(data), epochs=epochs, **fit)
-    held_out = fit_arguments(validation)
-    start, before = model.get_weights(), model.evaluate(**held_out, verbose=0, return_dict=True)
+    start = model.get_weights()
+    before = model.evaluate(**fit_arguments(validation), verbose=0, return_dict=True)
     best = keras.callbacks.EarlyStopping("val_loss", patience=PATIENCE, restore_best_weights=True)
     callbacks = [best, *(fit.get("callbacks") or ())]
-    held_out = tuple(held_out.values()) if len(held_out) == 2 else validation
-    fit = fit | {"callbacks": callbacks, "validation_data": held_out}
+    fit = fit | {"callbacks": callbacks, "validation_data": as_pair(validation) or validation}
     history = model.fit(**fit_arguments(data), epochs=epochs, **fit)
     if not min(history.history.get("val_loss", [np.inf])) < before["loss"]:
         model.set_weights(start)
@@ -206,7 +209,7 @@ def _guess_loss(model, data):
             "with 2 classes or more, is expected. For anything else compile the model with its "
             "loss first."
         )
-    one_hot = labels.ndim == 2 and labels.shape[1] > 1
+    one_hot = _is_one_hot(labels)
     if not one_hot and labels.dtype.kind not in "iu":
         raise ValueError(
             f"Labels are of type {labels.dtype}; whole numbers 0, 1, 2 … or one-hot rows are "
