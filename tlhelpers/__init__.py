@@ -24,6 +24,7 @@ _HOME = {
     "layerwise": "optimizers",
     "split_at": "split",
     "fine_tune": "recipe",
+    "LabelStore": "label_store",
     "doctor": "checkup",
     "extract_features": "features",
     "key_figures": "report",

@@ -1,0 +1,596 @@
+import errno
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tlhelpers import LabelStore, label_store
+
+KEY = LabelStore.key
+V1 = """
+CREATE TABLE labels (id INTEGER PRIMARY KEY, item TEXT NOT NULL, label TEXT, who TEXT NOT NULL,
+  confidence REAL, round INTEGER NOT NULL, model TEXT, time TEXT NOT NULL);
+CREATE INDEX by_item ON labels (item);
+INSERT INTO labels (item, label, who, round, time)
+  VALUES ('a', 'cat', 'person', 2, '2026-01-31T12:00:00.000000+00:00');
+PRAGMA application_id = 1414286419;
+PRAGMA user_version = 1;
+"""
+
+
+@pytest.fixture
+def store(tmp_path):
+    with LabelStore(tmp_path / "labels.sqlite") as store:
+        yield store
+
+
+def counting(store):
+    return {row.item: row.label for row in store}
+
+
+def run(script, *arguments):
+    """Run a script in a Python of its own; its error output is shown when it fails."""
+    command = [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_labels_are_there_after_a_restart(tmp_path):
+    """All that was said about a label is read back by another store."""
+    path = tmp_path / "labels.sqlite"
+    with LabelStore(path) as store:
+        assert store.add("a", "cat", who="ana", confidence=0.5, round=3, model="m1")
+    again = LabelStore(str(path))
+    (row,) = again
+    assert row[:6] == ("a", "cat", "ana", 0.5, 3, "m1")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", row.time)
+    assert len(again) == 1
+    assert repr(again) == "LabelStore('labels.sqlite', 1 items with a label)"
+    assert list(again.table().columns) == list(label_store.Label._fields)
+    assert again._file.read("PRAGMA journal_mode") == [("wal",)]
+    assert again._file.read("PRAGMA synchronous") == [(2,)]  # FULL
+
+
+def test_key_is_the_content():
+    """Equal pictures have equal keys, in any memory layout; other shapes and types have others."""
+    image = np.arange(12, dtype="float32").reshape(2, 2, 3)
+    assert KEY(image) == KEY(np.asfortranarray(image)) == KEY(image.copy())
+    others = [image.reshape(4, 3), image.astype("float64"), image + 1, "text", "other text", ""]
+    assert len({KEY(image), *map(KEY, others)}) == 7
+    assert re.fullmatch("[0-9a-f]{32}", KEY(image))
+    for wrong in (None, [object()], {"a": 1}):
+        with pytest.raises(TypeError, match="an array of numbers or a text is expected"):
+            KEY(wrong)
+
+
+def test_the_same_label_twice_is_one_row(store):
+    """Adding again what counts already does nothing, whatever round it is."""
+    assert store.add("a", "cat")
+    assert not store.add("a", "cat")
+    assert not store.add("a", "cat", round=1, model="m1")
+    assert len(store.history()) == 1
+    assert store.add("a", "cat", who="oracle")  # someone else says so as well
+    assert store.add("b", "dog", who="model", model="m1")
+    assert not store.add("b", "dog", who="model", model="m1", confidence=0.9)
+    assert store.add("b", "dog", who="model", model="m2")  # another model
+    assert len(store) == 2
+
+
+def test_corrections_are_history(store):
+    """The latest label counts, also when it is the first one again; nothing is overwritten."""
+    for label in ("cat", "dog", "cat"):
+        assert store.add("a", label)
+    assert counting(store) == {"a": "cat"}
+    assert [row.label for row in store.history("a")] == ["cat", "dog", "cat"]
+    store.add("a", "dog", who="ana")
+    assert counting(store) == {"a": "dog"}
+    assert store.add("a", "cat")  # the person insists: this is no repetition
+    assert counting(store) == {"a": "cat"}
+
+
+def test_a_person_counts_before_a_model(store):
+    """A model's later label never replaces a person's, nor a person's skip."""
+    store.add("a", "dog", who="model", confidence=0.99)
+    assert counting(store) == {"a": "dog"}
+    store.add("a", "cat")
+    store.add("a", "dog", who="model", confidence=0.999)
+    store.add("b", None)
+    store.add("b", "dog", who="model")
+    assert counting(store) == {"a": "cat", "b": None}
+    assert len(store) == 1
+
+
+def test_withdrawn_labels_stop_counting(store):
+    """Taking back steps back one label at a time, each of its own author; rows stay."""
+    for label in ("cat", "dog"):
+        store.add("a", label)
+    store.add("a", "owl", who="model")
+    assert store.withdraw("a")
+    assert counting(store) == {"a": "cat"}
+    assert store.withdraw("a")
+    assert counting(store) == {"a": "owl"}
+    assert not store.withdraw("a")
+    assert not store.withdraw("b")
+    assert [bool(row.withdrawn) for row in store.history("a")] == [True, True, False]
+    assert store.add("a", "dog")  # after taking back it can be said again
+    assert counting(store) == {"a": "dog"}
+
+
+def test_a_clock_that_goes_back_loses_no_correction(store, monkeypatch):
+    """The later label counts, even if its time would be earlier."""
+    store.add("a", "cat")
+    monkeypatch.setattr(label_store, "_now", lambda: "2001-01-01T00:00:00.000000+00:00")
+    store.add("a", "dog")
+    assert counting(store) == {"a": "dog"}
+    assert [row.label for row in store.history()] == ["cat", "dog"]
+
+
+def test_counts_by_class_and_round(store):
+    """Only what counts is counted, not history and not skips."""
+    store.add_many([("a", "cat"), ("b", "dog"), ("c", None), ("d", "dog", "person", None, 1)])
+    store.add("a", "dog")
+    counts = store.counts()
+    assert counts.to_dict() == {0: {"dog": 2}, 1: {"dog": 1}}
+    assert (counts.index.name, counts.columns.name) == ("label", "round")
+
+
+def test_counts_of_an_empty_store(store):
+    """An empty store has empty tables."""
+    assert store.counts().empty
+    assert store.table().empty
+    assert list(store) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "error", "message"),
+    [
+        ((5, "cat"), TypeError, "item is 5; a key is expected, as made by store.key"),
+        (("", "cat"), TypeError, "item is ''"),
+        (("a", 3), TypeError, "label is 3; the name of a class .* task.class_names"),
+        (("a", ""), TypeError, "label is ''; the name of a class is expected"),
+        (("a", "cat", 5), TypeError, "who is 5; 'person', 'oracle'"),
+        (("a", "cat", "ana", 1.5), ValueError, "confidence is 1.5; a number from 0 to 1"),
+        (("a", "cat", "ana", float("nan")), ValueError, "confidence is nan"),
+        (("a", "cat", "ana", "high"), ValueError, "confidence is 'high'"),
+        (("a", "cat", "ana", 1, -1), ValueError, "round is -1; a whole number from 0 on"),
+        (("a", "cat", "ana", 1, True), ValueError, "round is True"),
+        (("a", "cat", "ana", 1, 0, 7), TypeError, "model is 7; the name of its version"),
+        (("a",), ValueError, "A row has 1 values"),
+    ],
+)
+def test_wrong_rows(store, row, error, message):
+    """A wrong row is refused with what is expected, and the good ones beside it are not added."""
+    with pytest.raises(error, match=message):
+        store.add_many([("z", "cat"), row])
+    assert len(store.history()) == 0
+
+
+def test_numpy_values_are_taken(store):
+    """Names, confidences and rounds may come out of NumPy arrays."""
+    store.add("a", np.array(["cat"])[0], confidence=np.float32(0.5), round=np.int64(2), who="model")
+    (row,) = store
+    assert row[:5] == ("a", "cat", "model", 0.5, 2)
+
+
+# Files
+
+
+@pytest.mark.parametrize("content", [b"x", b"item,label\n", b"\x89PNG" + bytes(5000)])
+def test_other_files_are_refused(tmp_path, content):
+    """A file that is no store is refused and stays as it was, to the byte."""
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"is not a store of labels\. Give another name"):
+        LabelStore(path)
+    assert path.read_bytes() == content
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("script", ["CREATE TABLE labels (x)", "PRAGMA user_version = 1"])
+def test_databases_of_others_are_refused(tmp_path, script):
+    """A database of another program is refused, even with a table of the same name."""
+    path = tmp_path / "other.sqlite"
+    with sqlite3.connect(path) as other:
+        other.executescript(script)
+    other.close()
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="a database of another program"):
+        LabelStore(path)
+    assert path.read_bytes() == before
+
+
+def test_an_empty_file_becomes_a_store(tmp_path):
+    """There is nothing to lose in an empty file."""
+    path = tmp_path / "empty"
+    path.touch()
+    assert LabelStore(path).add("a", "cat")
+
+
+def test_folders_and_missing_folders(tmp_path):
+    """A folder is no file; a missing folder is not made silently."""
+    with pytest.raises(IsADirectoryError, match="is a folder; the name of a file in it"):
+        LabelStore(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"There is no folder .*missing.* on Colab mount"):
+        LabelStore(tmp_path / "missing" / "labels.sqlite")
+
+
+def test_older_stores_are_brought_up_to_date(tmp_path):
+    """A store of the first form opens, keeps its labels, and can do what today's can."""
+    path = tmp_path / "old.sqlite"
+    old = sqlite3.connect(path)
+    old.executescript(V1)
+    old.close()
+    store = LabelStore(path)
+    assert counting(store) == {"a": "cat"}
+    store.add("a", "dog")
+    assert store.withdraw("a")
+    assert counting(store) == {"a": "cat"}
+    assert store._file.read("PRAGMA user_version") == [(2,)]
+
+
+def test_newer_stores_are_refused(tmp_path):
+    """A store of a form that is not known yet is left alone."""
+    path = tmp_path / "new.sqlite"
+    LabelStore(path).close()
+    new = sqlite3.connect(path)
+    new.executescript("PRAGMA user_version = 99;")
+    new.close()
+    with pytest.raises(ValueError, match=r"newer version of tlhelpers \(form 99; .* up to 2\)"):
+        LabelStore(path)
+
+
+def test_a_damaged_store(tmp_path):
+    """Damage is reported, with what to do; nothing is written over it."""
+    path = tmp_path / "labels.sqlite"
+    with LabelStore(path) as store:
+        store.add_many([(f"item{i}", "cat") for i in range(2000)])
+    data = bytearray(path.read_bytes())
+    data[4096:] = b"\xff" * (len(data) - 4096)
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"is damaged .*\.recover"):
+        len(LabelStore(path))
+
+
+def test_a_file_that_is_moved_away(store):
+    """Labels are never acknowledged into a file that nobody can find again."""
+    store.add("a", "cat")
+    away = store.path.with_name("away")
+    store.path.rename(away)
+    with pytest.raises(FileNotFoundError, match="moved, deleted or replaced while it was in use"):
+        store.add("b", "dog")
+    assert counting(LabelStore(away)) == {"a": "cat"}  # the file alone holds all of it
+    shutil.copy(away, store.path)
+    with pytest.raises(FileNotFoundError, match="replaced"):
+        store.add("b", "dog")
+    store.path.unlink()
+    away.rename(store.path)
+    assert store.add("b", "dog")
+
+
+def test_one_file_after_closing(store):
+    """After close everything stands in the file itself; the store can be used again."""
+    store.add("a", "cat")
+    store.close()
+    assert os.listdir(store.path.parent) == [store.path.name]
+    assert counting(store) == {"a": "cat"}
+
+
+AS_NOBODY = """
+    import os, sys
+    from tlhelpers.label_store import LabelStore
+    if os.geteuid() == 0:
+        os.setuid(65534)  # root may write anywhere
+    path = sys.argv[1]
+"""
+
+
+@pytest.fixture
+def public():
+    """A folder that every user of the machine can reach."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX systems")
+@pytest.mark.parametrize("old", [False, True])
+def test_read_only_stores_can_be_read(public, old):
+    """A store in a folder without permission to write is read; writing says why it cannot be."""
+    path = public / "labels.sqlite"
+    if old:
+        made = sqlite3.connect(path)
+        made.executescript(V1)
+        made.close()
+    else:
+        with LabelStore(path) as store:
+            store.add("a", "cat")
+    before = path.read_bytes()
+    script = f"""{AS_NOBODY}
+    store = LabelStore(path)
+    print([(row.item, row.label) for row in store], len(store.history()))
+    for write in (lambda: store.add("b", "dog"), lambda: store.withdraw("a")):
+        try:
+            write()
+        except PermissionError as error:
+            print(error.errno, error)
+    try:
+        LabelStore(path + "2")
+    except PermissionError as error:
+        print(error)
+    """
+    os.chmod(path, 0o444)
+    os.chmod(public, 0o555)
+    try:
+        out = run(script, path).splitlines()
+    finally:
+        os.chmod(public, 0o755)
+    assert out[0] == "[('a', 'cat')] 1"
+    for line in out[1:3]:
+        assert line.startswith(str(errno.EACCES))
+        assert "may only be read, so nothing was saved. Copy it" in line
+    assert "You may not write to" in out[3]
+    assert path.read_bytes() == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX systems")
+def test_permission_taken_away_while_in_use(public):
+    """Labels saved before stay; the next one is refused with the reason."""
+    path = public / "labels.sqlite"
+    LabelStore(path).close()
+    os.chmod(path, 0o666)
+    os.chmod(public, 0o777)
+    script = f"""{AS_NOBODY}
+    LabelStore(path).add("a", "cat")
+    print(LabelStore(path).add("b", "dog"))
+    """
+    assert run(script, path) == "True\n"
+    os.chmod(path, 0o444)
+    script = f"""{AS_NOBODY}
+    try:
+        LabelStore(path).add("c", "dog")
+    except PermissionError as error:
+        print(error)
+    """
+    assert "nothing was saved" in run(script, path)
+    assert counting(LabelStore(path)) == {"a": "cat", "b": "dog"}
+
+
+def test_disk_full(store):
+    """A full disk is an error that says so; what was there stays, and later it goes on."""
+    store.add("a", "cat")
+    (pages,) = store._file.read("PRAGMA page_count")[0]
+    store._file.read(f"PRAGMA max_page_count = {pages}")  # SQLite's own way to be full
+    with pytest.raises(
+        OSError, match=r"is full\. This was not saved; what was saved before is"
+    ) as raised:
+        store.add_many([(f"item{i}", "x" * 500) for i in range(100)])
+    assert raised.value.errno == errno.ENOSPC
+    assert counting(store) == {"a": "cat"}
+    store._file.read("PRAGMA max_page_count = 1000000")
+    assert store.add("b", "dog")
+    assert counting(LabelStore(store.path)) == {"a": "cat", "b": "dog"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="limits of POSIX systems")
+def test_a_file_that_may_not_grow(tmp_path):
+    """The system refuses to write, in the middle of many labels: those acknowledged are there."""
+    path = tmp_path / "labels.sqlite"
+    script = """
+    import resource, signal, sys
+    from tlhelpers.label_store import LabelStore
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+    store = LabelStore(sys.argv[1])
+    kept = 0
+    try:
+        for kept in range(100_000):
+            store.add(f"item{kept}", "cat")
+    except OSError as error:
+        print(kept, type(error).__name__, error)
+    """
+    kept, message = run(script, path).split(" ", 1)
+    assert "This was not saved; what was saved before is still there" in message
+    assert int(kept) > 10
+    assert set(counting(LabelStore(path))) == {f"item{i}" for i in range(int(kept))}
+
+
+# Several writers, and writers that die
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_nothing_acknowledged_is_lost(tmp_path):
+    """A writer is killed 100 times at random moments: every label it acknowledged is there."""
+    script = """
+    import os, random, signal, sys, time
+    from tlhelpers.label_store import LabelStore
+    path, rng, kept = sys.argv[1], random.Random(0), {}
+    middle = 0
+    for turn in range(100):
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            store = LabelStore(path)
+            for number in range(1_000_000):
+                label = f"{turn}.{number}"
+                store.add(f"item{number % 7}.{turn % 3}", label)
+                os.write(write, f"{number % 7}.{turn % 3} {label}\\n".encode())
+        os.close(write)
+        time.sleep(rng.uniform(0, 0.04))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        with os.fdopen(read) as pipe:
+            said = pipe.read().splitlines()
+        middle += bool(said)
+        for line in said:
+            item, label = line.split()
+            kept.setdefault(f"item{item}", []).append(label)
+        with LabelStore(path) as store:
+            history = {item: [row.label for row in store.history(item)] for item in kept}
+        for item, labels in kept.items():
+            missing = set(labels) - set(history[item])
+            assert not missing, (turn, item, missing)
+            assert [label for label in history[item] if label in set(labels)] == labels
+    assert store._file.read("PRAGMA integrity_check") == [("ok",)]
+    print(middle, sum(map(len, kept.values())))
+    """
+    killed_while_writing, acknowledged = map(int, run(script, tmp_path / "labels.sqlite").split())
+    assert killed_while_writing > 50
+    assert acknowledged > 500
+
+
+def test_several_processes_write_at_once(tmp_path):
+    """Four processes that open a new store together and write lose nothing, and wait in turn."""
+    path = tmp_path / "labels.sqlite"
+    script = """
+    import sys
+    from tlhelpers.label_store import LabelStore
+    store = LabelStore(sys.argv[1])
+    for number in range(100):
+        assert store.add(f"{sys.argv[2]}.{number}", "cat", who=sys.argv[2])
+        store.add("shared", f"{sys.argv[2]}.{number}", who=sys.argv[2])
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), str(path)]
+    writers = [subprocess.Popen([*command, name]) for name in "abcd"]
+    assert [writer.wait(timeout=120) for writer in writers] == [0] * 4
+    store = LabelStore(path)
+    assert set(counting(store)) == {f"{n}.{i}" for n in "abcd" for i in range(100)} | {"shared"}
+    assert len(store.history("shared")) == 400
+
+
+def test_several_threads_write_at_once(store):
+    """One store may be used by several threads."""
+
+    def write(name):
+        for number in range(50):
+            store.add(f"{name}.{number}", "cat")
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(store) == 200
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_writes_too(tmp_path):
+    """A store that was open before a fork works on both sides of it."""
+    script = """
+    import os, sys
+    from tlhelpers.label_store import LabelStore
+    store = LabelStore(sys.argv[1])
+    store.add("before", "cat")
+    child = os.fork()
+    store.add("child" if child == 0 else "parent", "cat")
+    if child:
+        assert os.waitpid(child, 0)[1] == 0
+        print(sorted(row.item for row in store))
+    """
+    out = run(script, tmp_path / "labels.sqlite")
+    assert out == "['before', 'child', 'parent']\n"
+
+
+def test_a_store_in_use_by_another_program(store, monkeypatch):
+    """Waiting for another writer has an end, with the reason."""
+    store._file.read("PRAGMA busy_timeout = 50")
+    other = sqlite3.connect(store.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(TimeoutError, match=r"Another program has been writing .* then repeat"):
+        store.add("a", "cat")
+    assert list(store) == []  # reading goes on
+    other.execute("ROLLBACK")
+    other.close()
+    assert store.add("a", "cat")
+
+
+# CSV
+
+
+def test_csv_round_trip(store, tmp_path):
+    """The history goes out and comes in: corrections, skips, what was taken back, any text."""
+    store.add("a", 'cat, or dog;\n"quoted"', confidence=0.123456789012345, round=2, model="m,1")
+    store.add("a", "perro ñ 犬", who="ana")
+    store.add("b", None)
+    store.add("c", "cat")
+    store.withdraw("c")
+    store.export_csv(tmp_path / "labels.csv")
+    other = LabelStore(tmp_path / "other.sqlite")
+    assert other.import_csv(tmp_path / "labels.csv") == 4
+    assert other.history() == store.history()
+    assert list(other) == list(store)
+    assert other.import_csv(tmp_path / "labels.csv") == 0  # again: nothing new
+    assert other.history() == store.history()
+    assert sorted(os.listdir(tmp_path))[0] == "labels.csv"  # no half-written file beside it
+
+
+def test_csv_joins_histories(store, tmp_path):
+    """What two people said at two machines ends up in the order of the times."""
+    other = LabelStore(tmp_path / "other.sqlite")
+    store.add("a", "first")
+    other.add("a", "second")
+    store.add("a", "third")
+    other.add("b", "mine")
+    store.export_csv(tmp_path / "one.csv")
+    other.import_csv(tmp_path / "one.csv")
+    assert [row.label for row in other.history("a")] == ["first", "second", "third"]
+    assert counting(other) == {"a": "third", "b": "mine"}
+    store.withdraw("a")
+    store.export_csv(tmp_path / "one.csv")
+    assert other.import_csv(tmp_path / "one.csv") == 0
+    assert counting(other) == {"a": "second", "b": "mine"}
+
+
+def test_csv_with_item_and_label_only(store, tmp_path):
+    """Two columns are enough, as a spreadsheet writes them."""
+    path = tmp_path / "labels.csv"
+    path.write_bytes("\ufeffitem;label;note\r\na;cat;x\r\nb;;\r\n".encode())
+    assert store.import_csv(path) == 2
+    assert counting(store) == {"a": "cat", "b": None}
+    assert store.import_csv(path) == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", r"has the columns \(none\); it also needs item and label"),
+        ("item,class\na,cat\n", "has the columns item, class; it also needs label"),
+        ("item,label\na,cat\n,dog\n", "line 3: item is None; a key is expected"),
+        ("item,label,round\na,cat,first\n", "line 2: .*'first'"),
+        ("item,label,confidence\na,cat,2\n", "line 2: confidence is 2.0; a number from 0 to 1"),
+        ("item,label\na,cat\nb\n", "line 3: it has more or fewer fields than the first line"),
+        ("item,label\na,cat,x\n", "line 2: it has more or fewer fields"),
+        ("item,label,time\na,cat,31/01/2026\n", "line 2: time is '31/01/2026'; a form such as"),
+        ("item,label,withdrawn\na,cat,2026-01-31\n", "line 2: it was withdrawn, but has no time"),
+        (b"item,label\na,\xff\n", "is not text in UTF-8 .*Save it as 'CSV UTF-8'"),
+        (b"item,label\na,\x00\n" + b'"' + b"x" * 200_000 + b'"', "cannot be read as CSV"),
+    ],
+)
+def test_wrong_csv(store, tmp_path, content, message):
+    """A wrong file says which line is wrong; nothing of it is added."""
+    path = tmp_path / "labels.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ValueError, match=message) as raised:
+        store.import_csv(path)
+    assert "Nothing was added" in str(raised.value)
+    assert store.history() == []
+
+
+def test_times_of_other_zones(store, tmp_path):
+    """Times come in any zone, and sort in UTC; without a zone they are taken as UTC."""
+    path = tmp_path / "labels.csv"
+    path.write_text(
+        "item,label,time\na,late,2026-01-31T12:00:00+00:00\na,early,2026-01-31T12:30:00+02:00\n"
+        "a,earliest,2026-01-31 09:00\n"
+    )
+    store.import_csv(path)
+    assert [row.label for row in store.history()] == ["earliest", "early", "late"]

@@ -1,0 +1,230 @@
+"""The file of a label store: SQLite, opened so that what was written stays."""
+
+import errno
+import os
+import sqlite3
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+_APPLICATION = 0x544C4C53  # "TLLS" in the file's header: whose file this is
+_STEPS = (  # user_version counts those that were made; a file of an older version gets the rest
+    """CREATE TABLE labels (id INTEGER PRIMARY KEY, item TEXT NOT NULL, label TEXT,
+       who TEXT NOT NULL, confidence REAL, round INTEGER NOT NULL, model TEXT, time TEXT NOT NULL);
+       CREATE INDEX by_item ON labels (item);""",
+    "ALTER TABLE labels ADD COLUMN withdrawn TEXT;",
+)
+_HEADER = b"SQLite format 3\0"
+_PATIENCE = 60  # seconds to wait for another writer
+
+
+class LabelFile:
+    """Transactions on the table `labels` of a file, and errors in words that help.
+
+    Write-ahead logging lets others read while one writes; each commit is forced to the disk.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path).expanduser().absolute()
+        if self.path.is_dir():
+            raise IsADirectoryError(
+                errno.EISDIR,
+                f"{self.path} is a folder; the name of a file in it is expected, such as "
+                f"{self.path.name}/labels.sqlite",
+            )
+        if not self.path.parent.is_dir():
+            raise FileNotFoundError(
+                errno.ENOENT,
+                f"There is no folder {self.path.parent} to keep labels in. Make it, or on Colab "
+                "mount the drive first",
+            )
+        if self.path.exists():
+            with open(self.path, "rb") as file:
+                first = file.read(len(_HEADER))
+            if first and first != _HEADER:
+                raise _not_a_store(self.path)
+        self._lock = threading.RLock()
+        self._connection = None
+        with self._lock, self._explained():
+            self._open()
+
+    def read(self, query, values=()):
+        """Rows of a query."""
+        with self._lock, self._explained():
+            return self._current().execute(query, values).fetchall()
+
+    @contextmanager
+    def writing(self):
+        """A connection for a transaction: at its end all of it is on the disk, or none of it."""
+        with self._lock, self._explained():
+            connection = self._current()
+            if not self._writable:
+                raise PermissionError(
+                    errno.EACCES,
+                    f"{self.path} may only be read, so nothing was saved. Copy it, or its folder, "
+                    "to a place where you may write, or change its permissions",
+                )
+            with _transaction(connection):
+                yield connection
+
+    def close(self):
+        """Leave everything in the one file, without SQLite's own files beside it."""
+        with self._lock:
+            if self._connection is not None and self._opened_by[0] == os.getpid():
+                self._connection.close()
+            self._connection = None
+
+    def _current(self):
+        """The connection, opened anew after a fork; an error if the file is another one now."""
+        if self._connection is None or self._opened_by[0] != os.getpid():
+            self._open()
+        elif _identity(self.path) != self._opened_by[1]:
+            raise FileNotFoundError(
+                errno.ENOENT,
+                f"{self.path} was moved, deleted or replaced while it was in use, so nothing more "
+                "was saved. Put it back, or make a new LabelStore",
+            )
+        return self._connection
+
+    def _open(self):
+        folder = self.path.parent  # SQLite keeps files of its own beside the store
+        self._writable = all(
+            os.access(place, os.W_OK) for place in (folder, self.path) if place.exists()
+        )
+        if not self._writable and not self.path.exists():
+            raise PermissionError(
+                errno.EACCES, f"You may not write to {folder}. Give a file in another folder"
+            )
+        self._connection = self._connect()
+        try:
+            self._version = self._check()
+            if self._writable:
+                self._prepare()
+            self._update()
+        except BaseException:
+            self._connection.close()
+            self._connection = None
+            raise
+        self._opened_by = os.getpid(), _identity(self.path)
+
+    def _connect(self):
+        options = {"timeout": _PATIENCE, "isolation_level": None, "check_same_thread": False}
+        if self._writable:
+            return sqlite3.connect(self.path, **options)
+        uri = f"{self.path.as_uri()}?mode=ro"
+        waiting = Path(f"{self.path}-wal")  # written, but not yet moved into the file itself
+        if not waiting.exists() or not waiting.stat().st_size:
+            uri += "&immutable=1"  # otherwise SQLite makes files beside it even to read
+        return sqlite3.connect(uri, uri=True, **options)
+
+    def _prepare(self):
+        ask = self._connection.execute
+        ask("PRAGMA synchronous = FULL")  # forced to the disk: outlives a power cut, too
+        ask("PRAGMA wal_autocheckpoint = 1")  # the file itself is complete if it is copied away
+        if ask("PRAGMA journal_mode").fetchone() != ("wal",):
+            ask("PRAGMA journal_mode = WAL")  # stays as it was where the drive cannot do it
+
+    def _check(self):
+        """The file's version; refuses what is no store before anything is written to it."""
+        ask = self._connection.execute
+        (application,) = ask("PRAGMA application_id").fetchone()
+        (version,) = ask("PRAGMA user_version").fetchone()
+        (tables,) = ask("SELECT count(*) FROM sqlite_master").fetchone()
+        if application != _APPLICATION and (application or version or tables):
+            raise ValueError(
+                f"{self.path} is a database of another program, not a store of labels. Give "
+                "another name; nothing was changed."
+            )
+        if version > len(_STEPS):
+            raise ValueError(
+                f"{self.path} was made by a newer version of tlhelpers (form {version}; this one "
+                f"knows forms up to {len(_STEPS)}). Update tlhelpers; nothing was changed."
+            )
+        return version
+
+    def _update(self):
+        """Bring an older or new file to today's form; one that may only be read, in memory."""
+        if self._version == len(_STEPS):
+            return
+        ask = self._connection.execute
+        if not self._writable:
+            ask("PRAGMA temp_store = MEMORY")
+            ask("CREATE TEMP TABLE labels AS SELECT * FROM main.labels")
+            self._make(self._version)
+            return
+        with _transaction(self._connection):
+            self._make(self._check())  # another process may have done it meanwhile
+            ask(f"PRAGMA application_id = {_APPLICATION}")
+            ask(f"PRAGMA user_version = {len(_STEPS)}")
+
+    def _make(self, version):
+        for statement in ";".join(_STEPS[version:]).split(";"):
+            self._connection.execute(statement)
+
+    @contextmanager
+    def _explained(self):
+        try:
+            yield
+        except sqlite3.Error as error:
+            explained = _explain(error, self.path)
+            if explained is None:
+                raise
+            raise explained from error
+
+
+@contextmanager
+def _transaction(connection):
+    connection.execute("BEGIN IMMEDIATE")  # waits for its turn now, not in the middle
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _identity(path):
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _not_a_store(path):
+    return ValueError(
+        f"{path} is not a store of labels. Give another name; a CSV file is read by "
+        "LabelStore(…).import_csv. Nothing was changed."
+    )
+
+
+def _explain(error, path):
+    """An error that says what happened and what to do, or None for one that is unknown."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    safe = "This was not saved; what was saved before is still there"
+    if code == sqlite3.SQLITE_NOTADB:
+        return _not_a_store(path)
+    if code == sqlite3.SQLITE_CORRUPT:
+        return ValueError(
+            f"{path} is damaged ({error}). Make a copy before you try anything; the program "
+            "sqlite3 can recover most of it (.recover)."
+        )
+    if code == sqlite3.SQLITE_FULL:
+        return OSError(errno.ENOSPC, f"The disk of {path} is full. {safe}. Make room, then repeat")
+    if code == sqlite3.SQLITE_BUSY:
+        return TimeoutError(
+            errno.ETIMEDOUT,
+            f"Another program has been writing to {path} for {_PATIENCE} s. {safe}. Close that "
+            "program, then repeat",
+        )
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return PermissionError(
+            errno.EACCES, f"{path} cannot be opened for writing ({error}). {safe}"
+        )
+    if code == sqlite3.SQLITE_IOERR:
+        return OSError(
+            errno.EIO,
+            f"{path} cannot be read or written ({error}). {safe}. The disk may be full, or gone",
+        )
+    return None
