@@ -25,13 +25,27 @@ _HOME = {
     "split_at": "split",
     "fine_tune": "recipe",
     "LabelStore": "label_store",
+    "AccumulationRun": "accumulate",
+    "Labeller": "labelling",
+    "LearningCurve": "curve",
     "doctor": "checkup",
     "extract_features": "features",
     "key_figures": "report",
 }
-_MODULES = ("cache", "features", "fetch", "glyphs", "hub", "plots", "report", "runtime", "tasks")
+_MODULES = (
+    "cache",
+    "features",
+    "fetch",
+    "glyphs",
+    "hub",
+    "plots",
+    "queries",
+    "report",
+    "runtime",
+    "tasks",
+)
 
-__all__ = sorted([*_HOME, "glyphs", "plots"])
+__all__ = sorted([*_HOME, "glyphs", "plots", "queries"])
 
 
 def __getattr__(name):

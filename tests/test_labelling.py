@@ -1,0 +1,206 @@
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tlhelpers as tl
+from tlhelpers import labelling
+
+NAMES = ("cat", "cow", "<owl>")
+
+
+@pytest.fixture
+def run(tmp_path):
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(12, 4)).astype("float32")
+    store = tl.LabelStore(tmp_path / "labels.sqlite")
+    return tl.AccumulationRun(store, features, features, NAMES, query="random", size=4)
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(1).random((12, 16, 8, 3), np.float32)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that a test sets forward."""
+    now = [100.0]
+    monkeypatch.setattr(labelling.time, "monotonic", lambda: now[0])
+    return now
+
+
+def click(labeller, text, clock, wait=1.0):
+    clock[0] += wait
+    (button,) = (b for b in labeller._buttons if b.description.startswith(text))
+    assert not button.disabled
+    button.click()
+
+
+def type_in(labeller, text, clock, wait=1.0):
+    clock[0] += wait
+    labeller._box.value = text
+
+
+def answers(run):
+    return [(row.item, row.label) for row in run.store]
+
+
+def test_a_click_is_saved_at_once(run, images, clock):
+    """Each click stands in the file before the next picture; after a round comes the next one."""
+    labeller = tl.Labeller(run, images, who="ana")
+    asked = list(run.ask())
+    names = ("cat", "cow", "<owl>", "cat")
+    for number, (position, name) in enumerate(zip(asked, names, strict=True)):
+        assert labeller.position == position
+        assert f"Round 0, {4 - number} to go. {number} of 12" in labeller._progress.value
+        click(labeller, name, clock)
+        row = list(tl.LabelStore(run.store.path))[-1]
+        assert (row.item, row.label, row.who) == (run.keys[position], name, "ana")
+    assert (run.round, labeller.position) == (1, run.ask()[0])
+
+
+def test_keys(run, images, clock):
+    """One key a label in the field, in capitals too; the space bar skips."""
+    labeller = tl.Labeller(run, images)
+    assert labeller.shortcuts == {"c": "cat", "o": "cow", "w": "<owl>"}
+    for text in ("c", "cO", "cO ", "cO w"):
+        type_in(labeller, text, clock)
+    assert [label for _, label in answers(run)] == ["cat", "cow", None, "<owl>"]
+
+
+def test_undo_by_backspace_and_button(run, images, clock):
+    """Taking a key out of the field, or a click, brings the picture back, and its label is gone."""
+    labeller = tl.Labeller(run, images)
+    first, second = run.ask()[:2]
+    type_in(labeller, "c", clock)
+    type_in(labeller, "co", clock)
+    type_in(labeller, "c", clock)
+    assert labeller.position == second
+    assert answers(run) == [(run.keys[first], "cat")]
+    click(labeller, "undo", clock)
+    assert labeller.position == first
+    assert answers(run) == []
+    click(labeller, "undo", clock)
+    assert labeller._message.value == "Nothing to undo."
+    click(labeller, "cow", clock)
+    assert answers(run) == [(run.keys[first], "cow")]
+
+
+def test_undo_over_the_border_of_a_round(run, images, clock):
+    """The last answer of a round can be taken back when the next round is shown."""
+    labeller = tl.Labeller(run, images, rounds=1)
+    asked = list(run.ask())
+    for _ in asked:
+        click(labeller, "cat", clock)
+    assert labeller.position is None
+    assert labeller._progress.value == "Done: 4 labels. Run the next cell."
+    assert all(button.disabled for button in labeller._buttons[:-1])
+    click(labeller, "undo", clock)
+    assert labeller.position == asked[-1]
+    click(labeller, "cow", clock)
+    assert labeller.position is None
+    assert [label for _, label in answers(run)] == ["cat", "cat", "cat", "cow"]
+
+
+def test_a_double_click_labels_one_picture(run, images, clock):
+    """What comes before anyone can have seen the new picture is ignored, keys as well."""
+    labeller = tl.Labeller(run, images)
+    click(labeller, "cat", clock)
+    click(labeller, "cat", clock, wait=0.1)
+    assert len(answers(run)) == 1
+    type_in(labeller, "co", clock)  # two keys in one event: the second was typed blindly
+    assert len(answers(run)) == 2
+    type_in(labeller, "c", clock)  # takes back the second key, which did nothing
+    assert len(answers(run)) == 2
+    type_in(labeller, "", clock)
+    assert len(answers(run)) == 1
+
+
+def test_an_unknown_key(run, images, clock):
+    """A key without a meaning lists those that have one, and nothing moves."""
+    labeller = tl.Labeller(run, images)
+    type_in(labeller, "x", clock)
+    assert "The key 'x' has no meaning here" in labeller._message.value
+    assert "c (cat), o (cow), w (&lt;owl>)" in labeller._message.value
+    assert answers(run) == []
+    type_in(labeller, "", clock)  # deleting it undoes nothing
+    assert labeller._message.value.startswith("<b>The key")
+    with pytest.raises(ValueError, match="Backspace to undo"):
+        labeller.press("x")
+
+
+def test_an_answer_that_cannot_be_saved(run, images, clock):
+    """The widget says why and stays at the picture; nothing is lost."""
+    labeller = tl.Labeller(run, images)
+    click(labeller, "cat", clock)
+    position = labeller.position
+    away = run.store.path.with_name("away")
+    run.store.path.rename(away)
+    click(labeller, "cow", clock)
+    assert "was moved, deleted or replaced" in labeller._message.value
+    assert labeller.position == position
+    away.rename(run.store.path)
+    click(labeller, "cow", clock)
+    assert labeller._message.value == ""
+    assert [label for _, label in answers(run)] == ["cat", "cow"]
+
+
+def test_to_the_end_of_the_pool(run, images):
+    """Without a number of rounds it goes on until nothing is left; then keys do nothing."""
+    labeller = tl.Labeller(run, images)
+    for _ in range(12):
+        labeller.press("c")
+    assert labeller.position is None
+    labeller.press("c")
+    assert len(answers(run)) == 12
+    assert "Done: 12 labels" in labeller._progress.value
+
+
+def test_it_resumes(run, images):
+    """A new widget on the same store shows the picture that the old one showed."""
+    labeller = tl.Labeller(run, images)
+    labeller.press("c")
+    again = tl.Labeller(run, images)
+    assert again.position == labeller.position
+
+
+@pytest.mark.parametrize("kind", ["float32", "uint8"])
+def test_the_picture_is_the_one_asked_for(run, images, kind):
+    """The PNG shows the pool's picture, enlarged in its own proportions."""
+    pool = images if kind == "float32" else (images * 255).round().astype("uint8")
+    flat = np.broadcast_to(pool[:, :1, :1], pool.shape)  # one colour each: survives enlarging
+    labeller = tl.Labeller(run, flat)
+    picture = Image.open(io.BytesIO(labeller._picture.value))
+    assert picture.size == (112, 224)
+    expected = np.round(images[labeller.position, 0, 0] * 255)
+    assert np.abs(np.array(picture)[50, 50] - expected).max() <= 1
+
+
+def test_keys_of_digits_and_of_many_classes():
+    """Digits are their own keys; equal beginnings get other letters; there is an end."""
+    assert labelling.keys_of("0123456789") == {c: c for c in "0123456789"}
+    flowers = ("daisy", "dandelion", "roses", "sunflowers", "tulips")
+    assert "".join(labelling.keys_of(flowers)) == "darst"
+    assert len(labelling.keys_of([f"{i:02d}" for i in range(36)])) == 36
+    with pytest.raises(ValueError, match=r"more classes \(37\) than keys"):
+        labelling.keys_of([f"{i:02d}" for i in range(37)])
+
+
+def test_images_of_another_pool(run, images):
+    """As many pictures as the run has examples are expected."""
+    with pytest.raises(ValueError, match="5 images, 12 examples"):
+        tl.Labeller(run, images[:5])
+
+
+def test_without_ipywidgets():
+    """The rest of the package works without ipywidgets; the widget says what to install."""
+    code = (
+        "import sys; sys.modules['ipywidgets'] = None; import tlhelpers as tl; tl.LabelStore\n"
+        "try: tl.Labeller\nexcept ImportError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "needs ipywidgets: python -m pip install 'ipywidgets>=7.7'" in done.stdout
