@@ -18,7 +18,7 @@ def test_an_exact_curve_is_found():
     assert curve.error(1000).value == pytest.approx(power_law(1000, 0.05, 1.5, -0.5), abs=1e-4)
     gain = power_law(160, 0.05, 1.5, -0.5) - power_law(260, 0.05, 1.5, -0.5)
     assert curve.buys(160, more=100).value == pytest.approx(gain, abs=1e-4)
-    assert repr(curve) == "LearningCurve(e(n) = 0.050 + 1.500 n^-0.50)"
+    assert repr(curve) == "LearningCurve(e(n) = 0.050 + 1.50 n^-0.50)"
 
 
 @pytest.mark.parametrize("truth", [(0.05, 1.5, -0.5), (0.0, 1.0, -0.3), (0.2, 2.0, -1.0)])

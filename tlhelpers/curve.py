@@ -98,8 +98,11 @@ class LearningCurve:
             n, lambda *curve: self._at(n, *curve) - self._at(n + more, *curve), level
         )
 
+    def __str__(self):
+        return f"e(n) = {self.a:.3f} + {self.b:.2f} n^{self.g:.2f}"
+
     def __repr__(self):
-        return f"LearningCurve(e(n) = {self.a:.3f} + {self.b:.3f} n^{self.g:.2f})"
+        return f"LearningCurve({self})"
 
     @staticmethod
     def _at(n, a, b, g):

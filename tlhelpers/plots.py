@@ -106,31 +106,33 @@ def learning_curves(runs, metric="val_accuracy", ax=None):
 
 
 def labels_curve(table, ax=None):
-    """Accuracy against labels per class: the mean over draws, and a band from lowest to highest.
+    """Accuracy against the number of labels: the mean over runs, a band from lowest to highest.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        One row a run, with columns `method`, `labels_per_class` and `accuracy` (0 to 1).
+        One row a run, with columns `method`, `accuracy` (0 to 1), and `labels_per_class` or
+        `labels` (all together).
     """
-    missing = {"method", "labels_per_class", "accuracy"} - set(table.columns)
+    column = "labels" if "labels" in table.columns else "labels_per_class"
+    missing = {"method", column, "accuracy"} - set(table.columns)
     if missing:
         raise ValueError(
             f"The table has columns {list(table.columns)}; it also needs {sorted(missing)}."
         )
     ax = _axes(ax, 6.5, 4)
     for (name, rows), style in zip(table.groupby("method", sort=False), _styles(), strict=False):
-        budgets = sorted(rows["labels_per_class"].unique())
-        runs = [rows.loc[rows["labels_per_class"] == b, "accuracy"].to_numpy() for b in budgets]
+        budgets = sorted(rows[column].unique())
+        runs = [rows.loc[rows[column] == b, "accuracy"].to_numpy() for b in budgets]
         values = np.full((max(map(len, runs)), len(budgets)), np.nan)
-        for column, run in enumerate(runs):
-            values[: len(run), column] = run
+        for place, run in enumerate(runs):
+            values[: len(run), place] = run
         _band(ax, np.array(budgets), values, name, style)
-    ticks = sorted(table["labels_per_class"].unique())
+    ticks = sorted(table[column].unique())
     ax.set_xscale("log")
     ax.set_xticks(ticks, [str(tick) for tick in ticks])
     ax.minorticks_off()
-    ax.set(xlabel="labels per class (logarithmic)", ylabel="accuracy")
+    ax.set(xlabel=f"{column.replace('_', ' ')} (logarithmic)", ylabel="accuracy")
     ax.grid(alpha=0.3)
     ax.legend(fontsize=8)
     return ax
