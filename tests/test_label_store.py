@@ -287,6 +287,7 @@ def test_one_file_after_closing(store):
 
 AS_NOBODY = """
     import os, sys
+    import urllib.parse  # now: later Python's own files may be out of reach
     from tlhelpers.label_store import LabelStore
     if os.geteuid() == 0:
         os.setuid(65534)  # root may write anywhere

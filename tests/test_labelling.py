@@ -176,6 +176,7 @@ def test_the_picture_is_the_one_asked_for(run, images, kind):
     labeller = tl.Labeller(run, flat)
     picture = Image.open(io.BytesIO(labeller._picture.value))
     assert picture.size == (112, 224)
+    assert labeller.layout.align_items == "flex-start"  # not stretched over the page
     expected = np.round(images[labeller.position, 0, 0] * 255)
     assert np.abs(np.array(picture)[50, 50] - expected).max() <= 1
 

@@ -81,7 +81,8 @@ class Labeller(widgets.VBox):
                 widgets.HBox(self._buttons, layout={"flex_flow": "row wrap"}),
                 self._box,
                 self._message,
-            ]
+            ],
+            layout={"align_items": "flex-start"},  # otherwise the picture is stretched
         )
         self._show()
 
