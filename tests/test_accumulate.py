@@ -174,6 +174,74 @@ def test_equal_pictures_are_labelled_together(store, pool):
     assert sorted(run.labelled()[0]) == list(range(12))
 
 
+def test_repeated_pictures_do_not_use_up_a_round(store, pool):
+    """A round asks for as many different pictures as its size, however often one stands there."""
+    images, features, _ = pool
+    images = np.concatenate([images, np.repeat(images[:1], 20, axis=0)])
+    features = np.concatenate([features, np.repeat(features[:1], 20, axis=0)])
+    run = tl.AccumulationRun(store, images, features, NAMES, query="random", size=10)
+    store.add(store.key(images[0]), "cat")
+    answered = 0
+    while run.round == 0:
+        answered += run.answer(run.ask()[0], NAMES[answered % 3])
+    assert answered in (9, 10)  # with the one that was there, or beside it
+
+
+def test_a_correction_in_a_later_round(store, pool):
+    """It stays in the round of its first answer, and changes nothing else that is due."""
+    images, features, labels = pool
+    run = tl.AccumulationRun(store, images, features, NAMES, size=6, query="random")
+    answer_all(run, labels, rounds=2)
+    run.answer(run.ask()[0], "cat")
+    waiting, counts = list(run.ask()), store.counts().sum().to_dict()
+    first = run.labelled()[0][0]
+    assert run.answer(first, NAMES[(labels[first] + 1) % 3])
+    assert list(run.ask()) == waiting
+    assert store.counts().sum().to_dict() == counts == {0: 6, 1: 6, 2: 1}
+    assert run.undo() == first
+    assert run.labelled()[1][0] == labels[first]
+
+
+def test_each_query_is_asked_once(store, pool):
+    """The strategy is called once a round, not at each answer."""
+    images, features, labels = pool
+    calls = []
+
+    def counted(*arguments):
+        calls.append(arguments)
+        return tl.queries.random(*arguments)
+
+    run = tl.AccumulationRun(store, images, features, NAMES, size=5, query=counted)
+    for _ in range(23):
+        first = run.ask()[0]
+        run.answer(first, NAMES[labels[first]])
+    run.ask()
+    assert len(calls) == 5
+
+
+def test_labels_of_other_pictures_are_noticed(store, pool):
+    """The same pictures in another type of number are others; the run says that none is known."""
+    images, features, _ = pool
+    store.add(store.key(images[0]), "cat")
+    with pytest.warns(UserWarning, match="holds 1 labels, but none of this pool"):
+        tl.AccumulationRun(store, images.astype("float64"), features, NAMES)
+
+
+def test_no_tensorflow(tmp_path):
+    """A machine that only labels needs no TensorFlow."""
+    code = (
+        "import sys, numpy as np, tlhelpers as tl\n"
+        f"store = tl.LabelStore({str(tmp_path / 'labels.sqlite')!r})\n"
+        "x = np.random.default_rng(0).normal(size=(30, 4))\n"
+        "run = tl.AccumulationRun(store, x, x, ('cat', 'dog'))\n"
+        "[run.answer(i, ('cat', 'dog')[i % 2]) for i in run.ask()]\n"
+        "run.ask(); tl.LearningCurve\n"
+        "print({'tensorflow', 'keras'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
 def test_texts(store, pool):
     """The pool may be texts."""
     texts = [f"text {number}" for number in range(60)]
@@ -235,6 +303,8 @@ def test_wrong_answers(store, pool):
         run.answer(0, "cow")
     with pytest.raises(ValueError, match="label is 1"):
         run.answer(0, 1)
+    with pytest.raises(ValueError, match="who is 'model', but a model's labels are no answers"):
+        run.answer(0, "cat", who="model")
     for position in (60, -1, "0", 1.5):
         with pytest.raises(IndexError, match=r"There is no example .*; 0 to 59 are expected"):
             run.answer(position, "cat")

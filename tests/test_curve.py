@@ -115,7 +115,15 @@ def test_wrong_input(labels, errors, samples, message):
 def test_wrong_questions():
     """Numbers of labels below 1 and levels that are none are refused."""
     curve = tl.LearningCurve(LABELS, power_law(LABELS, 0.05, 1.5, -0.5), samples=300)
-    with pytest.raises(ValueError, match="n is 0; numbers of at least 1"):
+    with pytest.raises(ValueError, match="n is 0; a number of at least 1"):
         curve.error(0)
+    with pytest.raises(ValueError, match=r"n is array.*; a number of at least 1"):
+        curve.error(np.array([10, 20]))
     with pytest.raises(ValueError, match="level is 80; a number between 0 and 1"):
         curve.buys(10, level=80)
+    with pytest.raises(ValueError, match="more is -5; a number above 0"):
+        curve.buys(10, more=-5)
+    with pytest.raises(ValueError, match="draws is 0; a whole number"):
+        tl.LearningCurve([10, 20, 40], [0.3, 0.2, 0.1], 300, draws=0)
+    with pytest.raises(ValueError, match="three different ones of at least 1"):
+        tl.LearningCurve([10, 20, 40, np.nan], [0.3, 0.2, 0.1, 0.1], 300)

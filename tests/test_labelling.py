@@ -73,7 +73,7 @@ def test_keys(run, images, clock):
 
 
 def test_undo_by_backspace_and_button(run, images, clock):
-    """Taking a key out of the field, or a click, brings the picture back, and its label is gone."""
+    """Backspace in the field, or a click, brings the picture back, and its label is gone."""
     labeller = tl.Labeller(run, images)
     first, second = run.ask()[:2]
     type_in(labeller, "c", clock)
@@ -85,7 +85,9 @@ def test_undo_by_backspace_and_button(run, images, clock):
     assert labeller.position == first
     assert answers(run) == []
     click(labeller, "undo", clock)
-    assert labeller._message.value == "Nothing to undo."
+    assert labeller._message.value == "Nothing to undo in this session."
+    type_in(labeller, "", clock)  # the key that is still in the field was undone by the button
+    assert labeller.position == first
     click(labeller, "cow", clock)
     assert answers(run) == [(run.keys[first], "cow")]
 
@@ -112,12 +114,49 @@ def test_a_double_click_labels_one_picture(run, images, clock):
     click(labeller, "cat", clock)
     click(labeller, "cat", clock, wait=0.1)
     assert len(answers(run)) == 1
+    assert labeller._message.value == "Too quick: ignored."
     type_in(labeller, "co", clock)  # two keys in one event: the second was typed blindly
     assert len(answers(run)) == 2
+    assert labeller._message.value == "Too quick: ignored."
     type_in(labeller, "c", clock)  # takes back the second key, which did nothing
     assert len(answers(run)) == 2
     type_in(labeller, "", clock)
     assert len(answers(run)) == 1
+    click(labeller, "undo", clock)
+    click(labeller, "undo", clock, wait=0.1)
+    assert answers(run) == []
+
+
+def test_a_held_key_is_one_label(run, images, clock):
+    """Repeated keys are ignored for as long as they keep coming."""
+    labeller = tl.Labeller(run, images)
+    type_in(labeller, "c", clock)
+    for length in range(2, 60):
+        type_in(labeller, "c" * length, clock, wait=0.04)
+    assert len(answers(run)) == 1
+    type_in(labeller, "c" * 60, clock)
+    assert len(answers(run)) == 2
+    for length in range(59, 1, -1):  # a held Backspace takes back one
+        type_in(labeller, "c" * length, clock, wait=0.04 if length < 59 else 1)
+    assert len(answers(run)) == 1
+
+
+@pytest.mark.parametrize("text", ["o", "", "cocc", "xcoc", "cc"])
+def test_editing_the_field_takes_nothing_back(run, images, clock, text):
+    """Selecting all, pasting, or typing in the middle changes no label, and says so."""
+    labeller = tl.Labeller(run, images)
+    for typed in ("c", "co", "coc"):
+        type_in(labeller, typed, clock)
+    type_in(labeller, text, clock)
+    if text == "cocc":
+        assert len(answers(run)) == 4  # that one is a key at the end
+        return
+    assert "Only keys at the end of the field count" in labeller._message.value
+    assert len(answers(run)) == 3
+    type_in(labeller, text + "w", clock)
+    assert len(answers(run)) == 4
+    type_in(labeller, text, clock)
+    assert len(answers(run)) == 3
 
 
 def test_an_unknown_key(run, images, clock):
@@ -147,6 +186,32 @@ def test_an_answer_that_cannot_be_saved(run, images, clock):
     click(labeller, "cow", clock)
     assert labeller._message.value == ""
     assert [label for _, label in answers(run)] == ["cat", "cow"]
+
+
+def test_any_error_is_shown(run, images, clock):
+    """An error of the strategy after a round: the label is saved, and the widget says so."""
+    labeller = tl.Labeller(run, images)
+
+    def broken(*_):
+        raise IndexError("strategy is broken")
+
+    run.query = broken
+    for _ in range(4):
+        click(labeller, "cat", clock)
+    assert len(answers(run)) == 4
+    message = "Saved. But the next picture cannot be shown: strategy is broken"
+    assert labeller._message.value == f"<b>{message}</b>"
+
+
+def test_undo_spares_other_sessions(run, images, clock):
+    """Only what was answered through this run is taken back, no matter whose name it bears."""
+    tl.Labeller(run, images).press("c")
+    again = tl.AccumulationRun(run.store, run.features, run.features, NAMES, query="random", size=4)
+    labeller = tl.Labeller(again, images)
+    shown = labeller.position
+    click(labeller, "undo", clock)
+    assert labeller.position == shown
+    assert len(answers(run)) == 1
 
 
 def test_to_the_end_of_the_pool(run, images):
@@ -195,6 +260,30 @@ def test_images_of_another_pool(run, images):
     """As many pictures as the run has examples are expected."""
     with pytest.raises(ValueError, match="5 images, 12 examples"):
         tl.Labeller(run, images[:5])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda images: images * 255, r"range from .* to 25\d.*Divide by 255, or give uint8"),
+        (lambda images: images - 1, "values in \\[0, 1\\] are expected"),
+        (lambda images: np.full_like(images, np.nan), "range from nan"),
+        (lambda images: images[..., :2], r"shape \[12, 16, 8, 2\]; \[n, height, width, 3\]"),
+        (lambda images: images.reshape(12, -1), "shape \\[12, 384\\]"),
+        (lambda images: (images * 9).astype("int64"), "type int64; float in .* or uint8"),
+    ],
+)
+def test_images_of_another_form(run, images, change, message):
+    """Pictures that would be shown wrongly, or not at all, are refused."""
+    with pytest.raises(ValueError, match=message):
+        tl.Labeller(run, change(images))
+
+
+def test_grey_images(run, images):
+    """Grey pictures with and without a last axis are shown."""
+    for grey in (images[..., 0], images[..., :1]):
+        picture = Image.open(io.BytesIO(tl.Labeller(run, grey)._picture.value))
+        assert picture.mode == "L"
 
 
 def test_without_ipywidgets():

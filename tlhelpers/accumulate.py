@@ -1,6 +1,7 @@
 """Accumulate labels in rounds: a probe on frozen features asks, somebody answers, again."""
 
 import numbers
+import warnings
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -13,7 +14,8 @@ class AccumulationRun:
 
     In each round a linear probe, fitted to the labels of earlier rounds, looks at the whole pool,
     and the query strategy chooses what to ask. Everything follows from the store, the pool and the
-    seed: a new run on the same store asks what the old one would have asked.
+    seed: a new run on the same store asks what the old one would have asked. A picture that stands
+    in the pool several times is asked once. Labels that a model gave (`who="model"`) do not count.
 
     Parameters
     ----------
@@ -90,13 +92,21 @@ class AccumulationRun:
         self.store, self.features, self.class_names = store, features, tuple(class_names)
         self.query, self.sizes, self.seed, self.classifier = query, sizes, seed, classifier
         self.keys = [store.key(item) for item in items]
+        self._places = {}
+        for place, key in enumerate(self.keys):
+            self._places.setdefault(key, []).append(place)
         self._spread = features.std() or 1.0
-        self._asked = {}
-        self._answers()  # says now whether the store fits
+        self._queries, self._given = {}, []
+        if not self._answers() and len(store):  # which also says now whether the labels fit
+            warnings.warn(
+                f"{store.path.name} holds {len(store)} labels, but none of this pool. A picture is "
+                "known by its content: another size or type of number is another picture.",
+                stacklevel=2,
+            )
 
     @property
     def round(self):
-        return self._state()[0]
+        return self._state(self._answers())[0]
 
     def ask(self):
         """Positions in the pool that wait for an answer in this round, most wanted first.
@@ -104,34 +114,53 @@ class AccumulationRun:
         Answered ones drop out; after the last of them comes the query of the next round. Empty
         when nothing is left.
         """
-        return self._state()[1]
+        return np.array(self._state(self._answers())[1], int)
 
     def answer(self, position, label, *, who="person", confidence=None):
         """Keep the label of one example: the name of a class, or None to skip it.
 
+        A correction stays in the round of the first answer. Returns False if nothing was new.
+
         Raises
         ------
         ValueError, IndexError
-            No such class; no such example. Nothing was kept.
+            No such class; no such example; a model's label. Nothing was kept.
         """
         if label is not None and label not in self.class_names:
             raise ValueError(
                 f"label is {label!r}; expected is one of {', '.join(self.class_names)}."
             )
-        round, _, model = self._state()
-        return self.store.add(
-            self._key(position), label, who=who, confidence=confidence, round=round, model=model
-        )
+        if who == "model":
+            raise ValueError(
+                "who is 'model', but a model's labels are no answers to a query. Keep them with "
+                "store.add(store.key(item), label, who='model')."
+            )
+        whole = isinstance(position, numbers.Integral)
+        if not whole or not 0 <= position < len(self.keys):
+            raise IndexError(
+                f"There is no example {position!r}; 0 to {len(self.keys) - 1} are expected."
+            )
+        key = self.keys[position]
+        answers = self._answers()
+        number = answers[key][1] if key in answers else self._state(answers)[0]
+        model = f"probe on {len(_labels(_before(answers, number)))} labels"
+        new = self.store.add(key, label, who=who, confidence=confidence, round=number, model=model)
+        if new:
+            self._given.append((int(position), who))
+        return new
 
     def undo(self, who="person"):
-        """Take back the latest answer that `who` gave; returns its position, or None."""
-        here = dict(zip(reversed(self.keys), range(len(self.keys) - 1, -1, -1), strict=True))
-        given = [row for row in self.store.history() if row.who == who and row.item in here]
-        given = [row for row in given if not row.withdrawn]
-        if not given:
+        """Take back the latest answer that `who` gave through this object.
+
+        Returns its position, or None if there is none left.
+        """
+        mine = [i for i, (_, name) in enumerate(self._given) if name == who]
+        if not mine:
             return None
-        self.store.withdraw(given[-1].item, who)
-        return here[given[-1].item]
+        position, _ = self._given[mine[-1]]
+        self.store.withdraw(self.keys[position], who)
+        del self._given[mine[-1]]
+        return position
 
     def labelled(self, before=None):
         """Positions that have a label, and the labels as positions in `class_names`.
@@ -145,13 +174,13 @@ class AccumulationRun:
         -------
         positions, labels : int `[m]`, in the order in which they were labelled
         """
-        found = [
-            (place, self.class_names.index(label))
-            for place, label, round in self._answers()
-            if label is not None and (before is None or round < before)
-        ]
-        positions, labels = zip(*found, strict=True) if found else ((), ())
-        return np.array(positions, int), np.array(labels, int)
+        return self._labelled(_before(self._answers(), before))
+
+    def _labelled(self, answers):
+        found = _labels(answers)
+        places = [place for key in found for place in self._places[key]]
+        labels = [self.class_names.index(found[self.keys[place]]) for place in places]
+        return np.array(places, int), np.array(labels, int)
 
     def predict(self, features=None, before=None):
         """Probabilities of the probe, fitted to the labels at hand.
@@ -168,7 +197,9 @@ class AccumulationRun:
         float `[m, classes]`, or None while fewer than two classes have a label
         """
         features = self.features if features is None else np.asarray(features)
-        positions, labels = self.labelled(before)
+        return self._predict(features, *self.labelled(before))
+
+    def _predict(self, features, positions, labels):
         if len(np.unique(labels)) < 2:
             return None
         if self.classifier is None:
@@ -185,40 +216,52 @@ class AccumulationRun:
         probabilities[:, model.classes_] = model.predict_proba(features / self._spread)
         return probabilities
 
-    def _state(self):
-        """The present round, what waits in it, and the version of the model that asks."""
-        answers = self._answers()
-        number = max((round for *_, round in answers), default=0)
-        waiting, model = self._waiting(number, answers)
-        if not len(waiting) and answers:
+    def _answers(self):
+        """Key -> (label or None, round) of all that people answered in this pool, oldest first."""
+        rows = [row for row in self.store if row.who != "model" and row.item in self._places]
+        strange = {row.label for row in rows} - {None, *self.class_names}
+        if strange:
+            raise ValueError(
+                f"{self.store.path} has labels of other classes: {', '.join(sorted(strange))}. "
+                f"Expected are {', '.join(self.class_names)}. Use another store for another task."
+            )
+        return {row.item: (row.label, row.round) for row in rows}
+
+    def _state(self, answers):
+        """The present round, and the positions that wait in it."""
+        number = max((number for _, number in answers.values()), default=0)
+        waiting = self._waiting(number, answers)
+        if not waiting and answers:
             number += 1
-            waiting, model = self._waiting(number, answers)
-        return number, waiting, model
+            waiting = self._waiting(number, answers)
+        return number, waiting
 
     def _waiting(self, number, answers):
-        before = [(place, label) for place, label, round in answers if round < number]
-        given = {place for place, *_ in answers}
-        labels = sum(label is not None for _, label in before)
-        model = f"probe on {labels} labels"
-        wanted = self.sizes[min(number, len(self.sizes) - 1)]
-        wanted -= sum(round == number for *_, round in answers)
-        key = number, tuple(before)
-        if key not in self._asked:
-            self._asked = {key: self._choose(number, [place for place, _ in before])}
-        waiting = [place for place in self._asked[key] if place not in given]
-        return np.array(waiting[: max(0, wanted)], int), model
+        before = _before(answers, number)
+        asked = self._queries.get(number)
+        if asked is None or asked[0] != before:
+            asked = before, self._choose(number, before)
+            self._queries = {number - 1: self._queries.get(number - 1), number: asked}
+        size = self._size(number) - sum(place == number for _, place in answers.values())
+        waiting = [place for place in asked[1] if self.keys[place] not in answers]
+        return waiting[: max(0, size)]
 
-    def _choose(self, number, known):
-        size = min(self.sizes[min(number, len(self.sizes) - 1)], len(self.keys) - len(known))
+    def _size(self, number):
+        return self.sizes[min(number, len(self.sizes) - 1)]
+
+    def _choose(self, number, before):
+        """Ask the strategy, on the labels of earlier rounds."""
+        closed = [place for key in before for place in self._places[key]]
+        repeated = {place for places in self._places.values() for place in places[1:]}
+        closed = np.array([*closed, *sorted(repeated - set(closed))], int)
+        size = min(self._size(number), len(self.keys) - len(closed))
         if size <= 0:
             return []
+        probabilities = self._predict(self.features, *self._labelled(before))
         rng = np.random.default_rng([self.seed, number])
-        known = np.array(known, int)
-        probabilities = self.predict(before=number)
-        chosen = np.asarray(self.query(self.features, known, probabilities, size, rng))
-        chosen = chosen.tolist()
-        new = set(chosen) - set(known.tolist())
+        chosen = np.asarray(self.query(self.features, closed, probabilities, size, rng)).tolist()
         whole = all(isinstance(place, int) and 0 <= place < len(self.keys) for place in chosen)
+        new = set(chosen) - set(closed.tolist())
         if not whole or len(new) < len(chosen) or not 0 < len(chosen) <= size:
             raise ValueError(
                 f"The strategy {getattr(self.query, '__name__', self.query)} returned {chosen}; "
@@ -226,26 +269,15 @@ class AccumulationRun:
             )
         return chosen
 
-    def _answers(self):
-        """`(position, label or None, round)` of all that people answered, oldest first."""
-        places = {}
-        for place, key in enumerate(self.keys):
-            places.setdefault(key, []).append(place)
-        rows = [row for row in self.store if row.who != "model" and row.item in places]
-        strange = {row.label for row in rows} - {None, *self.class_names}
-        if strange:
-            raise ValueError(
-                f"{self.store.path} has labels of other classes: {', '.join(sorted(strange))}. "
-                f"Expected are {', '.join(self.class_names)}. Use another store for another task."
-            )
-        return [(place, row.label, row.round) for row in rows for place in places[row.item]]
 
-    def _key(self, position):
-        if not isinstance(position, numbers.Integral) or not 0 <= position < len(self.keys):
-            raise IndexError(
-                f"There is no example {position!r}; 0 to {len(self.keys) - 1} are expected."
-            )
-        return self.keys[position]
+def _before(answers, number):
+    """The answers of rounds before this one; all for None."""
+    return {key: a for key, a in answers.items() if number is None or a[1] < number}
+
+
+def _labels(answers):
+    """Key -> label, without what was skipped."""
+    return {key: label for key, (label, _) in answers.items() if label is not None}
 
 
 _NAMES = ("random", "typical", "margin", "typical then margin")

@@ -48,8 +48,9 @@ class LearningCurve:
     Notes
     -----
     The form and its use: Hoiem, Gupta, Li and Shlapentokh-Rothman, "Learning Curves for Analysis
-    of Deep Networks" (2021). The interval covers the chance in the samples, not that the errors
-    may not follow such a curve.
+    of Deep Networks" (2021). The interval covers the chance in the samples, as if
+    each error had been measured on others. It covers neither which labels were drawn nor that the
+    errors may not follow such a curve.
 
     Examples
     --------
@@ -67,7 +68,7 @@ class LearningCurve:
                 f"Labels have shape {list(labels.shape)}, errors {list(errors.shape)}; one error "
                 "for each number of labels is expected."
             )
-        if len(np.unique(labels)) < 3 or labels.min() < 1:
+        if len(np.unique(labels)) < 3 or not np.isfinite(labels).all() or labels.min() < 1:
             raise ValueError(
                 f"Numbers of labels are {sorted(set(labels.tolist()))}; three different ones of at "
                 "least 1 are expected: a curve with three parameters needs as many points."
@@ -77,8 +78,9 @@ class LearningCurve:
                 f"Errors range from {errors.min():.3g} to {errors.max():.3g}; shares from 0 to 1 "
                 "are expected. An error is 1 - accuracy."
             )
-        if not isinstance(samples, numbers.Integral) or samples < 1:
-            raise ValueError(f"samples is {samples!r}; a whole number of at least 1 is expected.")
+        for name, value in (("samples", samples), ("draws", draws)):
+            if not isinstance(value, numbers.Integral) or value < 1:
+                raise ValueError(f"{name} is {value!r}; a whole number of at least 1 is expected.")
         rng = np.random.default_rng(seed)
         # never exactly 0 or 1: also an error that was not seen once can happen
         likely = (errors * samples + 0.5) / (samples + 1)
@@ -94,6 +96,8 @@ class LearningCurve:
 
     def buys(self, n, more=100, level=0.8):
         """By how much `more` labels are expected to lower the error, from n labels on."""
+        if not isinstance(more, numbers.Real) or not 0 < more < np.inf:
+            raise ValueError(f"more is {more!r}; a number above 0 is expected.")
         return self._forecast(
             n, lambda *curve: self._at(n, *curve) - self._at(n + more, *curve), level
         )
@@ -109,8 +113,8 @@ class LearningCurve:
         return a + b * n**g
 
     def _forecast(self, n, function, level):
-        if not np.all(np.asarray(n) >= 1):
-            raise ValueError(f"n is {n!r}; numbers of at least 1 are expected.")
+        if not isinstance(n, numbers.Real) or not 1 <= n < np.inf:
+            raise ValueError(f"n is {n!r}; a number of at least 1 is expected.")
         if not 0 < level < 1:
             raise ValueError(f"level is {level!r}; a number between 0 and 1 is expected.")
         value = float(function(self.a, self.b, self.g))

@@ -4,6 +4,8 @@ import errno
 import os
 import sqlite3
 import threading
+import time
+import weakref
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +16,7 @@ _STEPS = (  # user_version counts those that were made; a file of an older versi
        CREATE INDEX by_item ON labels (item);""",
     "ALTER TABLE labels ADD COLUMN withdrawn TEXT;",
 )
-_HEADER = b"SQLite format 3\0"
+_SMALLEST = 512  # bytes of a database; SQLite takes some smaller files for empty ones
 _PATIENCE = 60  # seconds to wait for another writer
 
 
@@ -22,10 +24,13 @@ class LabelFile:
     """Transactions on the table `labels` of a file, and errors in words that help.
 
     Write-ahead logging lets others read while one writes; each commit is forced to the disk.
+
+    Nothing here opens the file but SQLite: when a process closes any handle of a file, it loses all
+    its locks on it.
     """
 
     def __init__(self, path):
-        self.path = Path(path).expanduser().absolute()
+        self.path = Path(path).expanduser().resolve()
         if self.path.is_dir():
             raise IsADirectoryError(
                 errno.EISDIR,
@@ -38,15 +43,13 @@ class LabelFile:
                 f"There is no folder {self.path.parent} to keep labels in. Make it, or on Colab "
                 "mount the drive first",
             )
-        if self.path.exists():
-            with open(self.path, "rb") as file:
-                first = file.read(len(_HEADER))
-            if first and first != _HEADER:
-                raise _not_a_store(self.path)
+        if self.path.exists() and 0 < self.path.stat().st_size < _SMALLEST:
+            raise _not_a_store(self.path)
         self._lock = threading.RLock()
-        self._connection = None
+        self._connection = self._identity = None
         with self._lock, self._explained():
             self._open()
+        _open_files.add(self)
 
     def read(self, query, values=()):
         """Rows of a query."""
@@ -70,28 +73,33 @@ class LabelFile:
     def close(self):
         """Leave everything in the one file, without SQLite's own files beside it."""
         with self._lock:
-            if self._connection is not None and self._opened_by[0] == os.getpid():
+            if self._connection is not None:
                 self._connection.close()
-            self._connection = None
+                self._connection = None
 
     def _current(self):
-        """The connection, opened anew after a fork; an error if the file is another one now."""
-        if self._connection is None or self._opened_by[0] != os.getpid():
-            self._open()
-        elif _identity(self.path) != self._opened_by[1]:
+        """The connection, opened anew if need be; an error if the file is another one now."""
+        if self._connection is not None and _identity(self.path) != self._identity:
             raise FileNotFoundError(
                 errno.ENOENT,
                 f"{self.path} was moved, deleted or replaced while it was in use, so nothing more "
                 "was saved. Put it back, or make a new LabelStore",
             )
+        if self._connection is None or not self._writable:  # a reader sees what others wrote since
+            self.close()
+            self._open()
         return self._connection
 
     def _open(self):
-        folder = self.path.parent  # SQLite keeps files of its own beside the store
-        self._writable = all(
-            os.access(place, os.W_OK) for place in (folder, self.path) if place.exists()
-        )
-        if not self._writable and not self.path.exists():
+        exists, folder = self.path.exists(), self.path.parent
+        if self._identity and not exists:
+            raise FileNotFoundError(
+                errno.ENOENT, f"{self.path} is gone. Put it back, or make a new LabelStore"
+            )
+        # SQLite keeps files of its own beside the store
+        places = (folder, self.path) if exists else (folder,)
+        self._writable = all(os.access(place, os.W_OK) for place in places)
+        if not self._writable and not (exists and self.path.stat().st_size):
             raise PermissionError(
                 errno.EACCES, f"You may not write to {folder}. Give a file in another folder"
             )
@@ -105,7 +113,7 @@ class LabelFile:
             self._connection.close()
             self._connection = None
             raise
-        self._opened_by = os.getpid(), _identity(self.path)
+        self._identity = _identity(self.path)
 
     def _connect(self):
         options = {"timeout": _PATIENCE, "isolation_level": None, "check_same_thread": False}
@@ -119,17 +127,26 @@ class LabelFile:
 
     def _prepare(self):
         ask = self._connection.execute
-        ask("PRAGMA synchronous = FULL")  # forced to the disk: outlives a power cut, too
-        ask("PRAGMA wal_autocheckpoint = 1")  # the file itself is complete if it is copied away
-        if ask("PRAGMA journal_mode").fetchone() != ("wal",):
-            ask("PRAGMA journal_mode = WAL")  # stays as it was where the drive cannot do it
+        for setting in ("synchronous = FULL", "fullfsync = 1", "checkpoint_fullfsync = 1"):
+            ask(f"PRAGMA {setting}")  # forced to the disk: outlives a power cut, too
+        ask("PRAGMA wal_autocheckpoint = 1")  # the file itself is complete after each commit
+        end = time.monotonic() + _PATIENCE
+        while ask("PRAGMA journal_mode").fetchone() != ("wal",):
+            try:
+                ask("PRAGMA journal_mode = WAL")
+                return  # it stays as it was where the drive cannot do it
+            except sqlite3.OperationalError as error:  # SQLite does not wait for others here
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
 
     def _check(self):
         """The file's version; refuses what is no store before anything is written to it."""
         ask = self._connection.execute
-        (application,) = ask("PRAGMA application_id").fetchone()
-        (version,) = ask("PRAGMA user_version").fetchone()
-        (tables,) = ask("SELECT count(*) FROM sqlite_master").fetchone()
+        with _transaction(self._connection, "DEFERRED"):  # all three at the same moment
+            (application,) = ask("PRAGMA application_id").fetchone()
+            (version,) = ask("PRAGMA user_version").fetchone()
+            (tables,) = ask("SELECT count(*) FROM sqlite_master").fetchone()
         if application != _APPLICATION and (application or version or tables):
             raise ValueError(
                 f"{self.path} is a database of another program, not a store of labels. Give "
@@ -173,15 +190,42 @@ class LabelFile:
 
 
 @contextmanager
-def _transaction(connection):
-    connection.execute("BEGIN IMMEDIATE")  # waits for its turn now, not in the middle
+def _transaction(connection, kind="IMMEDIATE"):  # which waits for its turn now, not in the middle
+    if connection.in_transaction:
+        yield
+        return
     try:
+        connection.execute(f"BEGIN {kind}")
         yield
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+# A child process must not inherit open databases: SQLite would believe in locks it does not have.
+_open_files = weakref.WeakSet()
+_held = []
+
+
+def _before_fork():
+    _held[:] = list(_open_files)
+    for file in _held:
+        file._lock.acquire()
+        file.close()
+
+
+def _after_fork():
+    for file in _held:
+        file._lock.release()
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
+    )
 
 
 def _identity(path):

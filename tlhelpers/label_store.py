@@ -3,7 +3,8 @@
 import hashlib
 import math
 import numbers
-from datetime import UTC, datetime
+import os
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import numpy as np
@@ -35,7 +36,8 @@ class LabelStore:
     An item is known by its content (`key`), so labels find their pictures again in any order,
     folder or session. Of several labels the latest counts, and a person's before a model's; the
     others stay as history. When `add` returns, the label is on the disk. Processes and threads
-    of one machine may write at the same time (locks do not work on every network drive).
+    of one machine may write at the same time (locks do not work on every network drive). To copy
+    the file, close the store first.
 
     Iterating gives, for each item, the `Label` that counts, in the order in which the items came;
     `len` is the number of items that have a label.
@@ -73,7 +75,8 @@ class LabelStore:
         Parameters
         ----------
         content : array of numbers or str
-            A picture, of any shape and type, or a text. Equal content has equal keys.
+            A picture, of any shape and type, or a text. Equal content has equal keys; the same
+            picture in another size or type of number has another key.
         """
         if isinstance(content, str):
             found = hashlib.sha256(b"text")
@@ -169,6 +172,11 @@ class LabelStore:
         """Write the whole history as CSV (UTF-8); the file is there whole or not at all."""
         from . import label_csv
 
+        if os.path.exists(path) and os.path.samefile(path, self.path):
+            raise ValueError(
+                f"{path} is the store itself; give the CSV file another name, such as "
+                f"{self.path.stem}.csv. Nothing was written."
+            )
         label_csv.write(path, Label._fields, self.history())
 
     def import_csv(self, path):
@@ -176,7 +184,8 @@ class LabelStore:
 
         Columns `item` and `label` are needed; the others that `export_csv` writes are optional.
         Rows with a time keep it and are part of the history, in their place: importing a file
-        again changes nothing, and the histories of two stores can be joined.
+        again changes nothing, and the histories of two stores can be joined. Rows with neither
+        time nor label were not filled in yet and are left out.
 
         Raises
         ------
@@ -204,7 +213,11 @@ class LabelStore:
 
 
 def _now():
-    return datetime.now(UTC).isoformat(timespec="microseconds")
+    return _text(datetime.now(UTC))
+
+
+def _text(time):
+    return time.isoformat(timespec="microseconds")
 
 
 def _checked(row):
@@ -231,7 +244,8 @@ def _checked(row):
         if not known or not 0 <= confidence <= 1:
             raise ValueError(f"confidence is {confidence!r}; a number from 0 to 1 is expected.")
         confidence = float(confidence)
-    if isinstance(round, bool) or not isinstance(round, numbers.Integral) or round < 0:
+    whole = isinstance(round, numbers.Integral) and not isinstance(round, bool)
+    if not whole or not 0 <= round < 2**31:
         raise ValueError(f"round is {round!r}; a whole number from 0 on is expected.")
     if model is not None and (not isinstance(model, str) or not model):
         raise TypeError(f"model is {model!r}; the name of its version, or None, is expected.")
@@ -241,14 +255,17 @@ def _checked(row):
 def _insert(connection, row):
     """Write a row with the present time, unless it says what counts already."""
     item, label, who, *_, model = row
-    last = connection.execute(
-        "SELECT label, who, model, time FROM labels WHERE item = ? AND withdrawn IS NULL "
+    counts = connection.execute(
+        "SELECT label, who, model FROM labels WHERE item = ? AND withdrawn IS NULL "
         "AND (who = 'model') = ? ORDER BY time DESC, id DESC LIMIT 1",
         (item, who == "model"),
     ).fetchone()
-    if last and last[:2] == (label, who) and (who != "model" or last[2] == model):
+    if counts and counts[:2] == (label, who) and (who != "model" or counts[2] == model):
         return False
-    time = max(_now(), last[3]) if last else _now()  # even if the clock was set back
+    time = _now()
+    (last,) = connection.execute("SELECT max(time) FROM labels WHERE item = ?", (item,)).fetchone()
+    if last and last >= time:  # the clock was set back, or is coarse
+        time = _text(datetime.fromisoformat(last) + timedelta(microseconds=1))
     connection.execute(
         f"INSERT INTO labels ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", (*row, time)
     )
