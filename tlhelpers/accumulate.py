@@ -182,22 +182,20 @@ class AccumulationRun:
         labels = [self.class_names.index(found[self.keys[place]]) for place in places]
         return np.array(places, int), np.array(labels, int)
 
-    def predict(self, features=None, before=None):
+    def predict(self, features=None):
         """Probabilities of the probe, fitted to the labels at hand.
 
         Parameters
         ----------
         features : float `[m, d]`, optional
             By default those of the pool.
-        before : int, optional
-            Fit only to labels of rounds before this one.
 
         Returns
         -------
         float `[m, classes]`, or None while fewer than two classes have a label
         """
         features = self.features if features is None else np.asarray(features)
-        return self._predict(features, *self.labelled(before))
+        return self._predict(features, *self.labelled())
 
     def _predict(self, features, positions, labels):
         if len(np.unique(labels)) < 2:

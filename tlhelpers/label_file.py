@@ -105,10 +105,11 @@ class LabelFile:
             )
         self._connection = self._connect()
         try:
-            self._version = self._check()
+            version = self._check()
             if self._writable:
                 self._prepare()
-            self._update()
+            if version < len(_STEPS):
+                self._update(version)
         except BaseException:
             self._connection.close()
             self._connection = None
@@ -159,15 +160,13 @@ class LabelFile:
             )
         return version
 
-    def _update(self):
+    def _update(self, version):
         """Bring an older or new file to today's form; one that may only be read, in memory."""
-        if self._version == len(_STEPS):
-            return
         ask = self._connection.execute
         if not self._writable:
             ask("PRAGMA temp_store = MEMORY")
             ask("CREATE TEMP TABLE labels AS SELECT * FROM main.labels")
-            self._make(self._version)
+            self._make(version)
             return
         with _transaction(self._connection):
             self._make(self._check())  # another process may have done it meanwhile

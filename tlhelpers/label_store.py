@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from . import label_csv
 from .label_file import LabelFile
 
 _NEWEST = "who = 'model', time DESC, id DESC"  # people before models, then the latest
@@ -170,8 +171,6 @@ class LabelStore:
 
     def export_csv(self, path):
         """Write the whole history as CSV (UTF-8); the file is there whole or not at all."""
-        from . import label_csv
-
         if os.path.exists(path) and os.path.samefile(path, self.path):
             raise ValueError(
                 f"{path} is the store itself; give the CSV file another name, such as "
@@ -192,8 +191,6 @@ class LabelStore:
         ValueError
             No such columns, or a wrong value; the message names the line. Nothing was added.
         """
-        from . import label_csv
-
         rows = label_csv.read(path, _checked)
         with self._file.writing() as connection:
             return sum(
