@@ -30,6 +30,7 @@ _HOME = {
     "LearningCurve": "curve",
     "doctor": "checkup",
     "extract_features": "features",
+    "TextEncoder": "text",
     "key_figures": "report",
 }
 _MODULES = (

@@ -3,11 +3,7 @@
 import hashlib
 import json
 import numbers
-import os
 import sys
-import tempfile
-import warnings
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
@@ -15,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from .cache import cache_dir
+from . import kept
 from .memory import check_memory
 
 
@@ -73,13 +69,13 @@ def extract_features(
         layer_or_model(images[:1], training=False)
     path = _cache_path(layer_or_model, images) if cache else None
     if path is not None:
-        kept = _read(path, len(images))
-        if kept is not None:
-            return kept
+        found = kept.read(path, len(images))
+        if found is not None:
+            return found
     _check_output(layer_or_model, images, progress, spatial)
     features = _forward(layer_or_model, images, batch_size, progress)
     if path is not None:
-        _write(path, features)
+        kept.write(path, features)
     return features
 
 
@@ -201,7 +197,7 @@ def _cache_path(network, images):
     with ThreadPoolExecutor() as pool:  # hashing leaves Python's lock: one core a part
         for part in pool.map(digest, parts):
             key.update(part)
-    return cache_dir() / "features" / f"{key.hexdigest()}.npz"
+    return kept.place(key.hexdigest())
 
 
 def _without_names(node, seen):
@@ -224,33 +220,3 @@ def _without_names(node, seen):
         else _without_names(value, seen)
         for key, value in node.items()
     }
-
-
-def _read(path, n):
-    """Features of a cache file; None when it is absent, cut off, damaged or unreadable."""
-    try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            features = file["features"]  # numpy checks the CRC of the whole array
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
-        return None
-    return features if features.shape[0] == n else None
-
-
-def _write(path, features):
-    """Write beside, then rename: another process sees the whole file or none."""
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            temporary = file.name
-            np.savez(file, features=features)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary and os.path.exists(temporary):
-            os.remove(temporary)
-        warnings.warn(
-            f"Features were computed but not kept: cannot write to {path.parent} "
-            f"({error.strerror or error}). Set TLHELPERS_CACHE to a folder with room, or pass "
-            "cache=False.",
-            stacklevel=3,
-        )

