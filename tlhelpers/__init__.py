@@ -31,6 +31,7 @@ _HOME = {
     "doctor": "checkup",
     "extract_features": "features",
     "TextEncoder": "text",
+    "ZeroShotClassifier": "zero_shot",
     "key_figures": "report",
 }
 _MODULES = (
