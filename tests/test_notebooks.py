@@ -201,6 +201,17 @@ def test_figures_of_accumulating_data():
     assert got["accuracy_after_drift_and_20_labels"] > got["accuracy_after_drift"] + 0.02
 
 
+def test_figures_of_zero_shot_images():
+    """No label of a digit, and yet far above pixels; unlabelled pictures are worth many labels."""
+    figures = build.key_figures(NOTEBOOKS["05_zero_shot_images.ipynb"])
+    assert figures["raw_pixels_one_font"] < 0.6
+    assert figures["one_font"] >= 0.83
+    assert figures["ensemble_chosen_on_letters"] >= 0.87
+    assert figures["moved_by_unlabelled"] >= 0.92
+    assert figures["attributes"] < figures["one_font"]
+    assert figures["probe_5_labels_per_class"] < figures["moved_by_unlabelled"]
+
+
 def test_readme_is_up_to_date():
     """Tables and picture of the README are those of the committed notebooks."""
     text = build.README.read_text(encoding="utf-8")
