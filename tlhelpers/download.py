@@ -23,9 +23,9 @@ AGAIN = frozenset((408, 416, 425, 429, 500, 502, 503, 504))
 class Failure(ConnectionError):
     """A download that did not succeed, with the reason in words."""
 
-    def __init__(self, reason, again=False):
+    def __init__(self, reason, again=False, offline=False):
         super().__init__(reason)
-        self.again = again
+        self.again, self.offline = again, offline
 
 
 def download(url, part, name, *, timeout=30.0, retries=4, progress=True):
@@ -42,7 +42,8 @@ def download(url, part, name, *, timeout=30.0, retries=4, progress=True):
     timeout : float
         Seconds without a byte after which the connection counts as dead.
     retries : int
-        How many attempts in a row may bring nothing new before giving up.
+        How many attempts in a row may bring nothing new before giving up (one, if not even the
+        server's name can be found).
     progress : bool
         Show a bar, and the size of a large download before it begins.
 
@@ -61,7 +62,7 @@ def download(url, part, name, *, timeout=30.0, retries=4, progress=True):
             size = _size(part)
             failures = 0 if size > most else failures + 1
             most = max(size, most)
-            if not failure.again or failures > retries:
+            if not failure.again or failures > (min(1, retries) if failure.offline else retries):
                 if not size or _version(part) is None:
                     discard(part)
                 raise
@@ -105,7 +106,13 @@ def _attempt(url, part, name, timeout, progress):
     if have:  # If-Range: the server starts anew if its file is another one by now
         headers |= {"Range": f"bytes={have}-", "If-Range": version}
     bar = tqdm(
-        desc=name, unit="B", unit_scale=True, leave=False, file=sys.stdout, disable=not progress
+        desc=name,
+        unit="B",
+        unit_scale=True,
+        leave=False,
+        delay=1,
+        file=sys.stdout,
+        disable=not progress,
     )
     with bar, open(part, "ab") as file:
 
@@ -167,7 +174,9 @@ def _explain(error, timeout):
         return Failure(f"no byte came for {timeout:g} seconds", again=True)
     if "resolve" in text:
         return Failure(
-            "the server's name is not known here: no internet, or a typing mistake", again=True
+            "the server's name is not known here: no internet, or a typing mistake",
+            again=True,
+            offline=True,
         )
     if "refused" in text:
         return Failure("the server refuses the connection", again=True)

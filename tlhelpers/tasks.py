@@ -1,50 +1,15 @@
 """Tasks: a pretrained backbone (the source) paired with data to adapt it to (the target)."""
 
-import numbers
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import fetch, glyphs
+from . import fetch, glyphs, texts
+from .splits import Split, Splits
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
-    """Pictures with their labels.
-
-    Attributes
-    ----------
-    images : float32 `[n, height, width, 3]` in `[0, 1]`
-    labels : int64 `[n]`, positions in the task's `class_names`
-    index : int64 `[n]`, which samples of the original data set these are
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    index: np.ndarray
-
-    def __post_init__(self):
-        counts = {name: len(getattr(self, name)) for name in ("images", "labels", "index")}
-        if len(set(counts.values())) > 1:
-            raise ValueError(
-                "Labels do not match images: got "
-                + ", ".join(f"{n} {name}" for name, n in counts.items())
-                + "; one label and one index an image is expected."
-            )
-
-    def __len__(self):
-        return len(self.labels)
-
-    def __repr__(self):
-        return f"Split({len(self)} images of {list(self.images.shape[1:])})"
-
-    def take(self, positions):
-        """The samples at these positions, as a new `Split`."""
-        return Split(self.images[positions], self.labels[positions], self.index[positions])
-
-
-@dataclass(frozen=True, eq=False)
-class Task:
+class Task(Splits):
     """A backbone, the data to adapt it to, and where both come from.
 
     Attributes
@@ -70,51 +35,9 @@ class Task:
     target: str = ""
     licence: str = ""
 
-    def __post_init__(self):
-        splits = {"train": self.train, "validation": self.validation, "test": self.test}
-        for name, split in splits.items():
-            bad = (split.labels < 0) | (split.labels >= len(self.class_names))
-            if bad.any():
-                raise ValueError(
-                    f"Labels do not match: {name} holds label {split.labels[bad][0]}, but there "
-                    f"are {len(self.class_names)} classes, 0 to {len(self.class_names) - 1}."
-                )
-        every = np.concatenate([split.index for split in splits.values()])
-        if len(np.unique(every)) < len(every):
-            raise ValueError("The splits overlap: a sample stands in more than one of them.")
-
     @property
     def image_shape(self):
         return self.train.images.shape[1:]
-
-    def few(self, labels_per_class, seed=0):
-        """A random part of `train` with the same number of labels for every class.
-
-        Parameters
-        ----------
-        labels_per_class : int
-            From 1 to the size of the smallest class in `train`.
-        seed : int
-            Which draw. Draws are nested: with one seed, 5 labels a class are among the 10.
-
-        Raises
-        ------
-        ValueError
-            Not a whole number, or more labels than a class has.
-        """
-        sizes = np.bincount(self.train.labels, minlength=len(self.class_names))
-        whole = isinstance(labels_per_class, numbers.Integral)
-        if not whole or not 1 <= labels_per_class <= sizes.min():
-            raise ValueError(
-                f"labels_per_class is {labels_per_class!r}; the smallest class of {self.name!r} "
-                f"({self.class_names[sizes.argmin()]}) has {sizes.min()}: give 1 to {sizes.min()}."
-            )
-        rng = np.random.default_rng(seed)
-        drawn = [
-            rng.permutation(np.flatnonzero(self.train.labels == label))[:labels_per_class]
-            for label in range(len(self.class_names))
-        ]
-        return self.train.take(np.concatenate(drawn))
 
 
 def _digits():
@@ -154,6 +77,26 @@ _TASKS = {
             "target": "1,797 handwritten digits, 10 classes",
             "download": "none",
             "licence": "Apache-2.0; CC BY 4.0",
+            "device": "any CPU",
+        },
+    ),
+    "scipy": (
+        texts.load_scipy,
+        {
+            "source": "a sentence encoder (all-MiniLM-L6-v2)",
+            "target": "about 1,200 one-line summaries of SciPy's functions, 11 topics",
+            "download": "none",
+            "licence": "BSD-3-Clause",
+            "device": "any CPU",
+        },
+    ),
+    "ag_news": (
+        texts.load_ag_news,
+        {
+            "source": "a sentence encoder (all-MiniLM-L6-v2)",
+            "target": "7,600 news items, title and description, 4 topics",
+            "download": "1.9 MB",
+            "licence": "for research; see the AG corpus of news articles",
             "device": "any CPU",
         },
     ),

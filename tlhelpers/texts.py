@@ -1,0 +1,189 @@
+"""Tasks made of texts: summaries of SciPy's functions (installed), AG News (mirror or internet)."""
+
+import csv
+import hashlib
+import html
+import importlib
+import inspect
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from . import cache, download
+from .splits import Splits, TextSplit
+
+
+@dataclass(frozen=True, eq=False)
+class TextTask(Splits):
+    """Texts to sort by topic, for `TextEncoder`.
+
+    Attributes
+    ----------
+    train, validation, test : TextSplit
+        Disjoint. Choose on `validation`; look at `test` once.
+    source, licence : str
+        Where the texts come from, and their terms.
+    """
+
+    name: str
+    class_names: tuple
+    train: TextSplit = field(repr=False)
+    validation: TextSplit = field(repr=False)
+    test: TextSplit = field(repr=False)
+    source: str = ""
+    licence: str = ""
+
+
+def _split(name, texts, labels, keys, class_names, **facts):
+    """Samples by a hash of their key: 40 in 100 train, 30 validate, 30 test, at any size."""
+    place = np.array([int(hashlib.sha256(key.encode()).hexdigest(), 16) % 10 for key in keys])
+    everything = TextSplit(
+        np.array(texts, object), np.array(labels, np.int64), np.arange(len(texts))
+    )
+    parts = (place < 4, (place >= 4) & (place < 7), place >= 7)
+    return TextTask(name, tuple(class_names), *(everything.take(part) for part in parts), **facts)
+
+
+# Sub-packages of SciPy that a reader can tell apart, with the words that would give each away.
+_TOPICS = {
+    "cluster": r"cluster\w*",
+    "fft": r"i?r?fft\w*|fourier",
+    "integrate": r"integra\w*",
+    "interpolate": r"interpola\w*",
+    "linalg": r"linear algebra|linalg",
+    "ndimage": r"n-?d image\w*|images?|ndimage",
+    "optimize": r"optimi\w*",
+    "signal": r"signals?",
+    "spatial": r"spatial\w*",
+    "special": r"special\w*",
+    "stats": r"statistic\w*|stats",
+}
+_PARTS = {  # modules with functions of a topic that its own name space does not show
+    "cluster": ("hierarchy", "vq"),
+    "spatial": ("distance", "transform"),
+    "stats": ("mstats", "qmc"),
+}
+
+
+def load_scipy():
+    """Task "scipy": the first sentence of what the installed SciPy says of each public function.
+
+    The sub-package is the label. Names of sub-packages and mark-up are taken out of the sentences.
+    Those with fewer than three words left are left out, and those that stand in more than one
+    sub-package. What there is depends a little on the version of SciPy.
+    """
+    found, topics = {}, {}
+    for topic in _TOPICS:
+        package = importlib.import_module(f"scipy.{topic}")
+        parts = [importlib.import_module(f"scipy.{topic}.{part}") for part in _PARTS.get(topic, ())]
+        for module in (package, *parts):
+            for name in getattr(module, "__all__", ()):
+                text = _summary(getattr(module, name, None), name)
+                if len(text.split()) >= 3:
+                    found.setdefault(text, f"{topic}.{name}")
+                    topics.setdefault(text, set()).add(topic)
+    names = list(_TOPICS)
+    kept = sorted((key, text) for text, key in found.items() if len(topics[text]) == 1)
+    return _split(
+        "scipy",
+        [text for _, text in kept],
+        [names.index(key.split(".")[0]) for key, _ in kept],
+        [key for key, _ in kept],
+        names,
+        source="summaries of the functions of the installed SciPy",
+        licence="BSD-3-Clause",
+    )
+
+
+_TOPIC_WORDS = re.compile(rf"\b({'|'.join(_TOPICS.values())})\b", re.IGNORECASE)
+
+
+def _summary(thing, name):
+    """First sentence of a docstring, in plain words; "" when there is none."""
+    if not callable(thing) or not (text := inspect.getdoc(thing)):
+        return ""
+    paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", text)]
+    paragraphs = [part for part in paragraphs if not part.startswith(f"{name}(")]  # a signature
+    sentence = re.split(r"(?<=[.!?])\s", paragraphs[0])[0] if paragraphs else ""
+    sentence = re.sub(r":\w+:|\[\d+\]_|[`*]|\\\w+", " ", sentence)
+    return " ".join(_TOPIC_WORDS.sub(" ", sentence).split()).strip(" .,:;-")
+
+
+_NEWS = "https://raw.githubusercontent.com/mhjabreel/CharCnn_Keras/master/data/ag_news_csv/test.csv"
+_NEWS_MD5 = "d52ea96a97a2d943681189a97654912d"  # of 7,600 rows, as torchtext checked them
+_NEWS_TOPICS = ("World", "Sports", "Business", "Sci/Tech")
+
+
+def load_ag_news():
+    """Task "ag_news": title and description of news, from mirror, cache or internet.
+
+    These are the 7,600 items of the test part of AG's corpus (Zhang, Zhao and LeCun,
+    "Character-level convolutional networks for text classification", 2015), or as many as the
+    mirror's file has.
+    """
+    path = _find_news()
+    texts, labels = [], []
+    with open(path, encoding="utf-8", newline="") as file:
+        for number, row in enumerate(csv.reader(file), 1):
+            if len(row) != 3 or row[0] not in ("1", "2", "3", "4"):
+                raise ValueError(
+                    f"{path}, row {number}: {','.join(row)!r:.60}; a class from 1 to 4, a title "
+                    "and a description are expected."
+                )
+            texts.append(" ".join(f"{_plain(row[1])}. {_plain(row[2])}".split()))
+            labels.append(int(row[0]) - 1)
+    return _split(
+        "ag_news",
+        texts,
+        labels,
+        texts,
+        _NEWS_TOPICS,
+        source="AG's corpus of news articles, test part (Zhang, Zhao and LeCun, 2015)",
+        licence="for research; see the corpus",
+    )
+
+
+def _plain(text):
+    """Without the mark-up that the corpus has kept, some of it broken."""
+    text = re.sub(r"\s?#39;", "'", text.replace("\\", " "))
+    text = re.sub(r"(?<!&)#(\d+);", r"&#\1;", text)
+    text = re.sub(r"(?<!&)\b(amp|quot|lt|gt);", r"&\1;", text)
+    return re.sub(r"<[^>]*>", " ", html.unescape(html.unescape(text)))
+
+
+def _find_news(timeout=30.0, retries=4, progress=True):
+    import pooch
+
+    mirror = os.environ.get("TLHELPERS_MIRROR")
+    if (
+        mirror
+        and (path := Path(mirror).expanduser() / "datasets" / "ag_news" / "test.csv").is_file()
+    ):
+        return path
+    entry = cache.cache_dir() / "datasets" / "ag_news"
+    with cache.locked(entry):
+        if not entry.is_dir():
+            part = entry.with_name("ag_news.part")
+            try:
+                download.download(
+                    _NEWS, part, "ag_news", timeout=timeout, retries=retries, progress=progress
+                )
+            except download.Failure as failure:
+                raise ConnectionError(
+                    f"Could not download {_NEWS}: {failure}. Without internet, set "
+                    "TLHELPERS_MIRROR to a folder that holds datasets/ag_news/test.csv."
+                ) from failure
+            found = pooch.file_hash(str(part), alg="md5")
+            if found != _NEWS_MD5:
+                download.discard(part)
+                raise ValueError(
+                    f"What came from {_NEWS} is not the published file: MD5 {found}, expected "
+                    f"{_NEWS_MD5}. It is not used; try again."
+                )
+            with cache.readable_errors(entry), cache.whole_folder(entry, alone=True) as empty:
+                part.replace(empty / "test.csv")
+            download.discard(part)
+    return entry / "test.csv"
