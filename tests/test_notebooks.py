@@ -212,6 +212,15 @@ def test_figures_of_zero_shot_images():
     assert figures["probe_5_labels_per_class"] < figures["moved_by_unlabelled"]
 
 
+def test_figures_of_zero_shot_text():
+    """Descriptions alone, against counted words with the same descriptions, and few labels."""
+    figures = build.key_figures(NOTEBOOKS["06_zero_shot_text.ipynb"])
+    assert figures["zero_shot_sentences"] >= 0.6
+    assert figures["zero_shot_sentences"] >= 1.8 * figures["counted_words_same_sentences"]
+    assert figures["zero_shot_sentences"] > figures["zero_shot_names"]
+    assert figures["encoder_1_labels_per_topic"] < figures["zero_shot_sentences"]
+
+
 def test_readme_is_up_to_date():
     """Tables and picture of the README are those of the committed notebooks."""
     text = build.README.read_text(encoding="utf-8")
