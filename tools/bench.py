@@ -18,6 +18,8 @@ import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from tlhelpers.encoder_files import find_encoder
+
 REPEATS = 7
 BATCH = 64
 
@@ -121,6 +123,39 @@ def epochs(task):
     return whole, ready(tail, tl.extract_features(trunk, images, spatial=True, progress=False))
 
 
+def encoders():
+    """Two ways to encode the same texts: TextEncoder, and KerasHub with one length for all."""
+    import keras_hub
+
+    task = tl.load_task("scipy")
+    texts = [*task.train.texts, *task.validation.texts][:512]
+    encoder = tl.TextEncoder()
+    folder = str(find_encoder())
+    tokenizer = keras_hub.models.BertTokenizer.from_preset(folder)
+    backbone = keras_hub.models.BertBackbone.from_preset(folder)
+    longest = 2 + max(len(ids) for ids in tokenizer(texts))
+    pack = keras_hub.models.BertTextClassifierPreprocessor(tokenizer, sequence_length=longest)
+
+    def plain():
+        inputs = pack(texts)
+        tokens = backbone.predict(inputs, verbose=0)["sequence_output"]
+        mask = np.array(inputs["padding_mask"])[..., None]
+        mean = (tokens * mask).sum(1) / mask.sum(1)
+        return mean / np.linalg.norm(mean, axis=1, keepdims=True)
+
+    def ours():
+        return encoder(texts, cache=False, progress=False)
+
+    assert np.allclose(plain(), ours(), atol=1e-4)
+    of_24_tokens = ["the " * 22] * 256
+    encoder(of_24_tokens, cache=False, progress=False)
+    rate = median(
+        len(of_24_tokens) / seconds(lambda: encoder(of_24_tokens, cache=False, progress=False))
+        for _ in range(REPEATS)
+    )
+    return plain, ours, rate
+
+
 def main():
     threadpool_limits(limits=1, user_api="blas")  # small fits are faster so; TensorFlow keeps all
     task = tl.load_task("digits")
@@ -183,6 +218,13 @@ def main():
     apart = abs(accuracy["together"] - accuracy["extract"])
     what = "their accuracies, points apart"
     results.append(report(what, 100 * apart, "at most 1", apart <= 0.01))
+
+    plain, ours, rate = encoders()
+    what = "texts, all padded to the longest / TextEncoder"
+    value = ratio(plain, ours)
+    results.append(report(what, value, "at least 1.5", value >= 1.5))
+    what = "sentences of 24 tokens, per second"
+    results.append(report(what, rate, "at least 120", rate >= 120))
     raise SystemExit(0 if all(results) else 1)
 
 
