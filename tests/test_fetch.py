@@ -279,6 +279,31 @@ def test_unknown_name(other_cache):
     assert leftovers(other_cache) == []
 
 
+def test_offline_is_noticed_soon(other_cache, monkeypatch):
+    """One attempt more, not four, where not even the name is found."""
+    pauses = []
+    monkeypatch.setattr(download.time, "sleep", pauses.append)
+    with pytest.raises(ConnectionError, match="name is not known"):
+        tl.fetch_module("http://no-such-host.invalid/a/1", retries=4, progress=False)
+    assert len(pauses) == 1
+
+
+def test_an_address_with_resolve_in_it(other_cache):
+    """A refused connection is not mistaken for a name that is unknown."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(ConnectionError, match="refuses the connection"):
+        tl.fetch_module(f"http://127.0.0.1:{port}/a/resolve/main/1", retries=0, progress=False)
+
+
+def test_a_bar_leaves_nothing_behind(archive, other_cache, capsys):
+    """What a fast download printed is erased again."""
+    with Server(file(archive)) as server:
+        tl.fetch_module(f"{server.address}/{WHERE}")
+    assert capsys.readouterr().out.rsplit("\r", 1)[-1].strip() == ""
+
+
 def test_stall(archive, tiny_module, other_cache):
     """A server that goes silent is left after the timeout; what came is not asked again."""
     cut = 4 * download.CHUNK

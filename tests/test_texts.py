@@ -76,7 +76,7 @@ ROWS = [
     ["3", "Oil #39;s price", r"A  rise of \$2 &lt;b&gt;today&lt;/b&gt; &amp; more"],
     ["1", "Talks go on", "Ministers #36;met again."],
     ["2", 'A "final"', "Two teams quot;played quot;."],
-    ["4", "New chip", "It is faster."],
+    ["4", "New chip", "It is faster, if x &lt; 3 and y &gt; 2."],
 ] * 3
 
 
@@ -96,6 +96,7 @@ def test_news_from_a_mirror(news_file, monkeypatch):
     monkeypatch.setenv("TLHELPERS_MIRROR", str(news_file.parents[2]))
     found = sorted(every(tl.load_task("ag_news")))
     assert "Oil's price 0. A rise of $2 today & more" in found
+    assert "New chip 3. It is faster, if x < 3 and y > 2." in found
     assert "Talks go on 1. Ministers $met again." in found
     assert len(found) == len(ROWS)
 
@@ -106,8 +107,26 @@ def test_a_broken_row_is_named(news_file, monkeypatch, row):
     with open(news_file, "a", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerow(row)
     monkeypatch.setenv("TLHELPERS_MIRROR", str(news_file.parents[2]))
-    with pytest.raises(ValueError, match=r"row 13: .* a class from 1 to 4, a title"):
+    with pytest.raises(ValueError, match=r"line 13: .* a class from 1 to 4, a title"):
         tl.load_task("ag_news")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "holds 0 articles"),
+        (b'"1","title","cut in the mid', "after line 1: not a table of news"),
+        ("3,Münze,fällt\n".encode("latin-1") * 12, "not a table of news"),
+        (b'1,a,"' + b"x" * 200_000 + b'"', "not a table of news"),
+    ],
+)
+def test_a_broken_file_is_named(news_file, monkeypatch, content, message):
+    """Empty, cut off, in another encoding, with a field without end."""
+    news_file.write_bytes(content)
+    monkeypatch.setenv("TLHELPERS_MIRROR", str(news_file.parents[2]))
+    with pytest.raises(ValueError, match=message) as raised:
+        tl.load_task("ag_news")
+    assert "test.csv" in str(raised.value)
 
 
 @pytest.fixture
@@ -136,8 +155,8 @@ def test_other_bytes_are_refused(online, monkeypatch, tmp_path):
     monkeypatch.setattr(texts, "_NEWS_MD5", "0" * 32)
     with pytest.raises(ValueError, match=f"not the published file: MD5 {right}, expected 000"):
         tl.load_task("ag_news")
-    assert not list((tmp_path / "cache" / "datasets").glob("*.csv"))
-    assert not list((tmp_path / "cache" / "datasets").glob("*.part*"))
+    assert not list((tmp_path / "cache").rglob("*.csv"))
+    assert not list((tmp_path / "cache").rglob("*.part*"))
     monkeypatch.setattr(texts, "_NEWS_MD5", right)
     assert len(every(tl.load_task("ag_news"))) == len(ROWS)
 
@@ -157,4 +176,4 @@ def test_real_news(mirror):
     found = every(task)
     assert len(found) >= 2000
     assert 0.35 < len(task.train) / len(found) < 0.45
-    assert [text for text in found if re.search(r"#\d+;|&(amp|quot|lt|gt);|<\w", text)] == []
+    assert [text for text in found if re.search(r"#\d+;|&(amp|quot|lt|gt);|</?\w", text)] == []

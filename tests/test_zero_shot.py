@@ -1,6 +1,7 @@
 """Promises of the classifier made of descriptions."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import softmax
 
@@ -108,16 +109,46 @@ def test_calibrate_finds_the_temperature_that_made_the_labels(prompts, rng, true
     assert (classifier.predict(x) == before).all()
 
 
-def test_a_sample_without_a_direction(prompts):
+@pytest.mark.parametrize("pool", [None, np.random.default_rng(1).normal(1, 1, (30, 16))])
+def test_a_sample_without_a_direction(prompts, pool):
     """A vector of zeros is like nothing: similarity 0 to all, equal probabilities, no NaN."""
-    classifier = tl.ZeroShotClassifier(prompts, NAMES)
+    classifier = tl.ZeroShotClassifier(prompts, NAMES, unlabelled=pool)
     assert np.array_equal(classifier.similarities(np.zeros((2, 16))), np.zeros((2, 3)))
     assert np.allclose(classifier.probabilities(np.zeros((2, 16))), 1 / 3)
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1e20])
+def test_very_large_and_small_vectors(prompts, scale):
+    """Only directions count, as long as they are numbers."""
+    plain, scaled = (tl.ZeroShotClassifier(p, NAMES) for p in (prompts, prompts * scale))
+    np.testing.assert_allclose(scaled.vectors, plain.vectors, atol=1e-5)
+    x = prompts[:, 0]
+    np.testing.assert_allclose(plain.similarities(x * scale), plain.similarities(x), atol=1e-5)
+
+
+def test_tables_are_vectors(prompts):
+    """A DataFrame with one row a class."""
+    table = pd.DataFrame(prompts[:, 0])
+    expected = tl.ZeroShotClassifier(prompts[:, 0], NAMES).vectors
+    assert np.array_equal(tl.ZeroShotClassifier(table, NAMES).vectors, expected)
+
+
+def test_the_centre_is_the_mean(prompts, rng):
+    """Of the unlabelled samples, and of the class vectors."""
+    pool = rng.exponential(1, (200, 16))
+    classifier = tl.ZeroShotClassifier(prompts, NAMES, unlabelled=pool)
+    x = rng.normal(0, 1, (4, 16)) - pool.mean(0)
+    expected = x / np.linalg.norm(x, axis=1, keepdims=True)
+    np.testing.assert_allclose(classifier.prepare(x + pool.mean(0)), expected, atol=1e-4)
+    np.testing.assert_allclose(np.linalg.norm(classifier.vectors, axis=1), 1, atol=1e-5)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"class_names": None}, "two names or more"),
+        ({"descriptions": None}, "of type NoneType"),
+        ({"descriptions": {"a": [1.0], "b": [2.0], "c": [3.0]}}, "of type dict"),
         ({"class_names": ("a", "b")}, "3 descriptions, 2 class names"),
         ({"class_names": "abc"}, "two names or more"),
         ({"class_names": ("a", "a", "b")}, "all different"),

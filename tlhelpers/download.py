@@ -17,6 +17,7 @@ LONGEST_PAUSE = 30.0
 CHUNK = 4096  # bytes at a time; what came of a chunk is lost when the connection is cut in it
 LARGE = 20e6  # bytes from which the size is said before the download
 # status codes that may be gone at the next attempt
+UNKNOWN_NAME = ("NameResolutionError", "Failed to resolve", "getaddrinfo failed", "not known")
 AGAIN = frozenset((408, 416, 425, 429, 500, 502, 503, 504))
 
 
@@ -127,8 +128,7 @@ def _attempt(url, part, name, timeout, progress):
             size = kept + int(response.headers.get("Content-Length", 0))
             if progress and size >= LARGE:
                 print(f"Downloading {name}: {size / 1e6:.0f} MB, {kept / 1e6:.0f} MB are here.")
-            bar.reset(size or None)
-            bar.update(kept)
+            bar.total, bar.n = size or None, kept
 
         get = pooch.HTTPDownloader(
             chunk_size=CHUNK, timeout=timeout, headers=headers, hooks={"response": begin}
@@ -172,7 +172,7 @@ def _explain(error, timeout):
         return Failure("the proxy named in http_proxy or https_proxy does not answer", again=True)
     if isinstance(error, requests.Timeout) or "timed out" in text:
         return Failure(f"no byte came for {timeout:g} seconds", again=True)
-    if "resolve" in text:
+    if any(sign in text for sign in UNKNOWN_NAME):
         return Failure(
             "the server's name is not known here: no internet, or a typing mistake",
             again=True,

@@ -219,30 +219,43 @@ def attributes(images):
         Loops count what ink encloses; a symmetry is the overlap of a picture and its mirror image
         (or half turn), 1 for a perfect one; a bar is the share of a side along which a band
         there has ink; strokes are how often a line across or down meets ink; ink is the share of
-        a quarter that is covered.
+        a quarter that is covered; width over height is that of the box.
 
     Raises
     ------
     ValueError
-        A picture without ink.
+        A picture without ink; other shapes, types or ranges of numbers.
 
     Examples
     --------
     >>> attributes(render("8L"))["loops"]
     array([2., 0.])
     """
-    measured = [_attributes_of(image, i) for i, image in enumerate(np.asarray(images, np.float32))]
+    images = np.asarray(images)
+    if images.ndim != 3 or not len(images):
+        raise ValueError(
+            f"Images have shape {list(images.shape)}; [n, size, size] is expected, grey. For one "
+            "picture: images[None]."
+        )
+    if images.dtype.kind != "f" or not (0 <= images.min() <= images.max() <= 1):
+        raise ValueError(
+            f"Images are {images.dtype}, {images.min()} to {images.max()}; floats from 0 to 1 are "
+            "expected. Divide bytes by 255."
+        )
+    measured = [_attributes_of(image, i) for i, image in enumerate(images.astype(np.float32))]
     return {name: np.array([row[name] for row in measured], float) for name in measured[0]}
 
 
 def _attributes_of(image, i):
+    from PIL import Image
+
     ink = image > 0.5
     if not ink.any():
         raise ValueError(f"Picture {i} has no ink above 0.5; a drawn character is expected.")
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     box = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     height, width = box.shape
-    box = ndimage.zoom(box, (24 / height, 24 / width), order=1, mode="nearest", grid_mode=True)
+    box = np.asarray(Image.fromarray(box).resize((24, 24), Image.Resampling.BILINEAR))
     dark, half, edge = box > 0.5, slice(None, 12), slice(12, None)
     found = {"loops": ndimage.label(~np.pad(ink, 1))[1] - 1.0}
     for name, turned in (
@@ -274,4 +287,4 @@ def _attributes_of(image, i):
 
 
 def _overlap(a, b):
-    return float(1 - np.abs(a - b).sum() / (a + b).sum())
+    return float(1 - np.abs(a - b).sum() / max((a + b).sum(), 1e-12))

@@ -20,7 +20,7 @@ def read(path, n):
     try:
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             features = file["features"]  # numpy checks the CRC of the whole array
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile):
         return None
     return features if features.shape[0] == n else None
 

@@ -9,6 +9,8 @@ import numpy as np
 
 class _Samples:
     def __post_init__(self):
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, np.asarray(getattr(self, field.name)))
         counts = {field.name: len(getattr(self, field.name)) for field in dataclasses.fields(self)}
         if len(set(counts.values())) > 1:
             what = next(iter(counts))

@@ -127,14 +127,25 @@ def load_ag_news():
     path = _find_news()
     texts, labels = [], []
     with open(path, encoding="utf-8", newline="") as file:
-        for number, row in enumerate(csv.reader(file), 1):
+        rows = csv.reader(file, strict=True)
+        while True:
+            try:
+                row = next(rows, None)
+            except (csv.Error, UnicodeDecodeError) as error:
+                raise ValueError(
+                    f"{path}, after line {rows.line_num}: not a table of news ({error})."
+                ) from None
+            if row is None:
+                break
             if len(row) != 3 or row[0] not in ("1", "2", "3", "4"):
                 raise ValueError(
-                    f"{path}, row {number}: {','.join(row)!r:.60}; a class from 1 to 4, a title "
-                    "and a description are expected."
+                    f"{path}, line {rows.line_num}: {','.join(row)!r:.60}; a class from 1 to 4, a "
+                    "title and a description are expected."
                 )
             texts.append(" ".join(f"{_plain(row[1])}. {_plain(row[2])}".split()))
             labels.append(int(row[0]) - 1)
+    if len(texts) < 10:
+        raise ValueError(f"{path} holds {len(texts)} articles; ten at least are expected.")
     return _split(
         "ag_news",
         texts,
@@ -151,10 +162,10 @@ def _plain(text):
     text = re.sub(r"\s?#39;", "'", text.replace("\\", " "))
     text = re.sub(r"(?<!&)#(\d+);", r"&#\1;", text)
     text = re.sub(r"(?<!&)\b(amp|quot|lt|gt);", r"&\1;", text)
-    return re.sub(r"<[^>]*>", " ", html.unescape(html.unescape(text)))
+    return re.sub(r"</?[a-zA-Z][^>]*>", " ", html.unescape(html.unescape(text)))
 
 
-def _find_news(timeout=30.0, retries=4, progress=True):
+def _find_news():
     import pooch
 
     mirror = os.environ.get("TLHELPERS_MIRROR")
@@ -165,12 +176,10 @@ def _find_news(timeout=30.0, retries=4, progress=True):
         return path
     entry = cache.cache_dir() / "datasets" / "ag_news"
     with cache.locked(entry):
-        if not entry.is_dir():
+        if not (entry / "test.csv").is_file():
             part = entry.with_name("ag_news.part")
             try:
-                download.download(
-                    _NEWS, part, "ag_news", timeout=timeout, retries=retries, progress=progress
-                )
+                download.download(_NEWS, part, "ag_news")
             except download.Failure as failure:
                 raise ConnectionError(
                     f"Could not download {_NEWS}: {failure}. Without internet, set "
@@ -183,7 +192,7 @@ def _find_news(timeout=30.0, retries=4, progress=True):
                     f"What came from {_NEWS} is not the published file: MD5 {found}, expected "
                     f"{_NEWS_MD5}. It is not used; try again."
                 )
-            with cache.readable_errors(entry), cache.whole_folder(entry, alone=True) as empty:
+            with cache.whole_folder(entry, alone=True) as empty:
                 part.replace(empty / "test.csv")
             download.discard(part)
     return entry / "test.csv"

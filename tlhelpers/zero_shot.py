@@ -21,7 +21,9 @@ class ZeroShotClassifier:
     unlabelled : float `[m, d]`, optional
         Samples of the target, without labels. With them both sides are centred: their mean is
         taken from samples, the mean of the class vectors from class vectors. What all samples
-        share (Liang et al., "Mind the Gap", 2022) then no longer counts.
+        share (Liang et al., "Mind the Gap", 2022) then no longer counts. The classes should be
+        about equally frequent among them, or the mean leans to the frequent ones; and lengths of
+        samples count, as their mean is taken.
     temperature : float
         Similarities are divided by it before the softmax: the smaller, the surer. It changes
         probabilities, never the predicted class.
@@ -77,11 +79,11 @@ class ZeroShotClassifier:
     def prepare(self, x):
         """Samples as this classifier compares them: centred, each of length 1.
 
-        float `[n, d]` to float32 `[n, d]`. A sample without a direction stays zero.
+        float `[n, d]` to float32 `[n, d]`. A sample of zeros stays zero.
         """
         x = _vectors(x, "x")
         self._fits(x, "x", self.vectors.shape[1])
-        return _unit(x - self._centre)
+        return _unit(np.where(x.any(1, keepdims=True), x - self._centre, 0))
 
     def similarities(self, x):
         """Cosine of samples `[n, d]` and classes, from -1 to 1: float32 `[n, classes]`."""
@@ -143,7 +145,7 @@ class ZeroShotClassifier:
 
 
 def _names(class_names):
-    names = () if isinstance(class_names, str) else tuple(class_names)
+    names = () if isinstance(class_names, str | None) else tuple(class_names)
     if len(names) < 2 or len(set(names)) < len(names):
         raise ValueError(
             f"class_names are {class_names!r}; two names or more are expected, all different."
@@ -158,7 +160,12 @@ def _positive(temperature):
 
 
 def _one_each(descriptions, names):
-    descriptions = list(descriptions)
+    if isinstance(descriptions, dict | str) or not hasattr(descriptions, "__len__"):
+        raise ValueError(
+            f"Descriptions are of type {type(descriptions).__name__}; vectors are expected, one "
+            "(or several in one array) for each name in class_names."
+        )
+    descriptions = list(np.asarray(descriptions) if _is_table(descriptions) else descriptions)
     if len(descriptions) != len(names):
         raise ValueError(
             f"Descriptions do not match classes: {len(descriptions)} descriptions, {len(names)} "
@@ -183,5 +190,10 @@ def _vectors(x, what, one=False):
     return x
 
 
+def _is_table(x):
+    return hasattr(x, "columns")
+
+
 def _unit(x):
+    x = x / np.maximum(np.abs(x).max(-1, keepdims=True), 1e-30)  # squares must not overflow
     return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
