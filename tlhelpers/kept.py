@@ -35,11 +35,12 @@ def write(path, features):
             np.savez(file, features=features)
         os.replace(temporary, path)
     except OSError as error:
-        if temporary and os.path.exists(temporary):
-            os.remove(temporary)
         warnings.warn(
             f"Features were computed but not kept: cannot write to {path.parent} "
             f"({error.strerror or error}). Set TLHELPERS_CACHE to a folder with room, or pass "
             "cache=False.",
             stacklevel=3,
         )
+    finally:
+        if temporary and os.path.exists(temporary):
+            os.remove(temporary)
