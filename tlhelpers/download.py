@@ -16,8 +16,9 @@ FIRST_PAUSE = 1.0  # seconds before the second attempt; each next pause is twice
 LONGEST_PAUSE = 30.0
 CHUNK = 4096  # bytes at a time; what came of a chunk is lost when the connection is cut in it
 LARGE = 20e6  # bytes from which the size is said before the download
-# status codes that may be gone at the next attempt
+# how the libraries below say that a server's name was not found
 UNKNOWN_NAME = ("NameResolutionError", "Failed to resolve", "getaddrinfo failed", "not known")
+# status codes that may be gone at the next attempt
 AGAIN = frozenset((408, 416, 425, 429, 500, 502, 503, 504))
 
 
