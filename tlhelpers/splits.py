@@ -7,6 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 
+def check_class_names(class_names):
+    """Names of classes as a tuple; ValueError unless they are two or more, all different."""
+    names = () if isinstance(class_names, str | None) else tuple(class_names)
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise ValueError(
+            f"class_names are {class_names!r}; two names or more are expected, all different."
+        )
+    return names
+
+
 class _Samples:
     def __post_init__(self):
         for field in dataclasses.fields(self):

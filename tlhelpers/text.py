@@ -143,7 +143,7 @@ def _checked(texts):
             f"A {type(texts).__name__} came; a list of texts is expected, such as one column of a "
             'table: encoder(table["text"]).'
         )
-    if not isinstance(texts, Iterable) or np.ndim(texts if hasattr(texts, "shape") else [0]) != 1:
+    if not isinstance(texts, Iterable) or getattr(texts, "ndim", 1) != 1:
         raise TypeError(f"{type(texts).__name__} came; a list of texts is expected.")
     texts = list(texts)
     for i, text in enumerate(texts):
@@ -168,9 +168,8 @@ def _bert_folder(source):
             return None
     except (TypeError, OSError):
         return None
-    missing = [name for name in encoder_files.FILES if not (folder / name).is_file()]
-    if missing:
-        raise ValueError(f"{folder} looks like a BERT, but lacks {', '.join(missing)}.")
+    if lacks := encoder_files.missing(folder):
+        raise ValueError(f"{folder} looks like a BERT, but lacks {', '.join(lacks)}.")
     return folder
 
 

@@ -5,10 +5,8 @@ import hashlib
 import html
 import importlib
 import inspect
-import os
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -128,22 +126,19 @@ def load_ag_news():
     texts, labels = [], []
     with open(path, encoding="utf-8", newline="") as file:
         rows = csv.reader(file, strict=True)
-        while True:
-            try:
-                row = next(rows, None)
-            except (csv.Error, UnicodeDecodeError) as error:
-                raise ValueError(
-                    f"{path}, after line {rows.line_num}: not a table of news ({error})."
-                ) from None
-            if row is None:
-                break
-            if len(row) != 3 or row[0] not in ("1", "2", "3", "4"):
-                raise ValueError(
-                    f"{path}, line {rows.line_num}: {','.join(row)!r:.60}; a class from 1 to 4, a "
-                    "title and a description are expected."
-                )
-            texts.append(" ".join(f"{_plain(row[1])}. {_plain(row[2])}".split()))
-            labels.append(int(row[0]) - 1)
+        try:
+            for row in rows:
+                if len(row) != 3 or row[0] not in ("1", "2", "3", "4"):
+                    raise ValueError(
+                        f"{path}, line {rows.line_num}: {','.join(row)!r:.60}; a class from 1 to "
+                        "4, a title and a description are expected."
+                    )
+                texts.append(" ".join(f"{_plain(row[1])}. {_plain(row[2])}".split()))
+                labels.append(int(row[0]) - 1)
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise ValueError(
+                f"{path}, after line {rows.line_num}: not a table of news ({error})."
+            ) from None
     if len(texts) < 10:
         raise ValueError(f"{path} holds {len(texts)} articles; ten at least are expected.")
     return _split(
@@ -168,11 +163,8 @@ def _plain(text):
 def _find_news():
     import pooch
 
-    mirror = os.environ.get("TLHELPERS_MIRROR")
-    if (
-        mirror
-        and (path := Path(mirror).expanduser() / "datasets" / "ag_news" / "test.csv").is_file()
-    ):
+    mirror = cache.mirror_dir()
+    if mirror and (path := mirror / "datasets" / "ag_news" / "test.csv").is_file():
         return path
     entry = cache.cache_dir() / "datasets" / "ag_news"
     with cache.locked(entry):

@@ -4,6 +4,8 @@ import numbers
 
 import numpy as np
 
+from .splits import check_class_names
+
 
 class ZeroShotClassifier:
     """Classes known by their descriptions only, compared with samples by cosine similarity.
@@ -49,7 +51,7 @@ class ZeroShotClassifier:
     """
 
     def __init__(self, descriptions, class_names, *, unlabelled=None, temperature=1.0):
-        self.class_names = _names(class_names)
+        self.class_names = check_class_names(class_names)
         self.temperature = _positive(temperature)
         means = [
             _unit(_vectors(prompts, f"The description of {name!r}", one=True)).mean(0)
@@ -144,15 +146,6 @@ class ZeroShotClassifier:
             )
 
 
-def _names(class_names):
-    names = () if isinstance(class_names, str | None) else tuple(class_names)
-    if len(names) < 2 or len(set(names)) < len(names):
-        raise ValueError(
-            f"class_names are {class_names!r}; two names or more are expected, all different."
-        )
-    return names
-
-
 def _positive(temperature):
     if not isinstance(temperature, numbers.Real) or not 0 < temperature < np.inf:
         raise ValueError(f"temperature is {temperature!r}; a number above 0 is expected.")
@@ -165,7 +158,9 @@ def _one_each(descriptions, names):
             f"Descriptions are of type {type(descriptions).__name__}; vectors are expected, one "
             "(or several in one array) for each name in class_names."
         )
-    descriptions = list(np.asarray(descriptions) if _is_table(descriptions) else descriptions)
+    if hasattr(descriptions, "columns"):  # a DataFrame, which would be a list of column names
+        descriptions = np.asarray(descriptions)
+    descriptions = list(descriptions)
     if len(descriptions) != len(names):
         raise ValueError(
             f"Descriptions do not match classes: {len(descriptions)} descriptions, {len(names)} "
@@ -188,10 +183,6 @@ def _vectors(x, what, one=False):
     if not np.isfinite(x).all():
         raise ValueError(f"{what} holds numbers that are not finite. Check the encoder's output.")
     return x
-
-
-def _is_table(x):
-    return hasattr(x, "columns")
 
 
 def _unit(x):
