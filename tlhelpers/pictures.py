@@ -1,0 +1,81 @@
+"""Pictures in files of any kind: read as one form, or refused with a reason in words."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+#: More pixels than this are refused before they are decoded: a small file can unfold to gigabytes.
+MOST_PIXELS = 200_000_000
+SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+
+
+class Unreadable(ValueError):
+    """A picture that cannot be used; the message says why."""
+
+
+def read(path, size):
+    """A picture file as float32 `[size, size, 3]` in `[0, 1]`.
+
+    It is turned upright (EXIF), its first frame taken, transparency laid on white, 16 bits and
+    CMYK brought to RGB; then its middle square is resized.
+
+    Parameters
+    ----------
+    path : str or Path
+    size : int
+        Of the side, in pixels.
+
+    Raises
+    ------
+    Unreadable
+        Empty, truncated, no picture, too many pixels, no right to read it; with the reason.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    path = Path(path)
+    try:
+        if not path.stat().st_size:
+            raise Unreadable("the file is empty")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's about large pictures and odd metadata
+            with Image.open(path) as picture:
+                width, height = picture.size
+                if width * height > MOST_PIXELS:
+                    raise Unreadable(f"{width} x {height} pixels, more than {MOST_PIXELS:,}")
+                picture.draft("RGB", (2 * size, 2 * size))  # JPEG: decode no more than is needed
+                picture.seek(0)
+                picture.load()
+                picture = _as_rgb(ImageOps.exif_transpose(picture))
+    except Unreadable:
+        raise
+    except FileNotFoundError:
+        link = "a link to nothing" if path.is_symlink() else "there is no such file"
+        raise Unreadable(link) from None
+    except IsADirectoryError:
+        raise Unreadable("a folder, not a file") from None
+    except PermissionError:
+        raise Unreadable("no right to read it") from None
+    except UnidentifiedImageError:
+        raise Unreadable("not a picture that Pillow knows") from None
+    except Image.DecompressionBombError:
+        raise Unreadable("too many pixels: a decompression bomb") from None
+    except (OSError, ValueError, SyntaxError, EOFError, MemoryError, OverflowError) as error:
+        raise Unreadable(f"broken: {error}") from None
+    square = ImageOps.fit(picture, (size, size), Image.Resampling.BILINEAR)
+    return np.asarray(square, np.float32) / 255
+
+
+def _as_rgb(picture):
+    from PIL import Image
+
+    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
+        values = np.asarray(picture, np.float32)
+        top = 65535 if picture.mode != "F" else max(float(values.max()), 1.0)
+        grey = np.clip(values / top * 255, 0, 255).astype(np.uint8)
+        return Image.fromarray(grey).convert("RGB")
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        over = picture.convert("RGBA")
+        ground = Image.new("RGBA", over.size, "white")
+        return Image.alpha_composite(ground, over).convert("RGB")
+    return picture.convert("RGB")
