@@ -50,7 +50,7 @@ def test_one_picture(files):
 def test_a_file_that_went_bad_is_black(files):
     """With a warning that names it; the others are read."""
     files.paths[4].write_bytes(b"broken")
-    with pytest.warns(UserWarning, match=r"4\.png is black, for it cannot be read: not a picture"):
+    with pytest.warns(UserWarning, match=r"1 of 10 files are black, .* such as 4\.png: not a"):
         assert greys(files) == [0, 1, 2, 3, 0, 5, 6, 7, 8, 9]
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,33 +59,26 @@ def scan(folder, *, size=32, progress=True):
     rows, found, seen = [], [], {}
     files = sorted(_files(folder, set()))
 
-    def look(path):
-        try:
-            pictures.read(path, size)
-            return hashlib.sha256(path.read_bytes()).hexdigest()
-        except pictures.Unreadable as reason:
-            return reason
-
-    with ThreadPoolExecutor() as pool:
-        looked = tqdm(
-            pool.map(look, files),
-            desc="pictures",
-            total=len(files),
-            leave=False,
-            delay=2,
-            file=sys.stdout,
-            disable=not progress,
-        )
-        for path, content in zip(files, looked, strict=True):
-            inside = path.relative_to(folder).parts
-            name, depth = "/".join(inside), 3 if has_splits else 2
-            if len(inside) < depth:
-                rows.append((name, "not in the folder of a class", "left out"))
-            elif isinstance(content, pictures.Unreadable):
-                rows.append((name, str(content), "left out"))
-            else:
-                split = {"val": "validation"}.get(inside[0], inside[0]) if has_splits else None
-                found.append(Found(path, inside[depth - 2], split, content))
+    looked = tqdm(
+        pictures.read_many(files, size),
+        desc="pictures",
+        total=len(files),
+        leave=False,
+        delay=2,
+        file=sys.stdout,
+        disable=not progress,
+    )
+    for path, picture in zip(files, looked, strict=True):
+        inside = path.relative_to(folder).parts
+        name, depth = "/".join(inside), 3 if has_splits else 2
+        if len(inside) < depth:
+            rows.append((name, "not in the folder of a class", "left out"))
+        elif isinstance(picture, pictures.Unreadable):
+            rows.append((name, str(picture), "left out"))
+        else:
+            split = {"val": "validation"}.get(inside[0], inside[0]) if has_splits else None
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            found.append(Found(path, inside[depth - 2], split, content))
     order = {name: i for i, name in enumerate(reversed(SPLITS))}  # test keeps its pictures
     used = []
     for one in sorted(found, key=lambda one: (order.get(one.split, 0), str(one.path))):

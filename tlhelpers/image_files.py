@@ -1,6 +1,7 @@
 """Pictures that stay in their files until they are needed, in the form of an array."""
 
 import hashlib
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -45,15 +46,24 @@ class ImageFiles:
             return np.asarray(self)[where]
         chosen = np.arange(len(self))[where]
         if np.ndim(chosen) == 0:
-            return self._read(self.paths[chosen])
+            return np.asarray(ImageFiles([self.paths[chosen]], self.size))[0]
         return ImageFiles([self.paths[i] for i in chosen], self.size)
 
     def __array__(self, dtype=None, copy=None):
         check_memory(len(self), self.shape[1:])
-        out = np.zeros(self.shape, np.float32)
-        with ThreadPoolExecutor() as pool:  # decoding leaves Python's lock
-            for i, picture in enumerate(pool.map(self._read, self.paths)):
+        out, bad = np.zeros(self.shape, np.float32), {}
+        for i, picture in enumerate(pictures.read_many(self.paths, self.size)):
+            if isinstance(picture, pictures.Unreadable):
+                bad[self.paths[i].name] = picture
+            else:
                 out[i] = picture
+        if bad:
+            name, reason = next(iter(bad.items()))
+            warnings.warn(
+                f"{len(bad)} of {len(self)} files are black, for they cannot be read any more, such "
+                f"as {name}: {reason}.",
+                stacklevel=2,
+            )
         return out if dtype is None else out.astype(dtype)
 
     def digests(self):
@@ -63,12 +73,3 @@ class ImageFiles:
 
     def _digest(self, path):
         return hashlib.sha256(path.read_bytes() + f" {self.size}".encode()).digest()
-
-    def _read(self, path):
-        import warnings
-
-        try:
-            return pictures.read(path, self.size)
-        except pictures.Unreadable as reason:
-            warnings.warn(f"{path.name} is black, for it cannot be read: {reason}.", stacklevel=3)
-            return np.zeros((self.size, self.size, 3), np.float32)

@@ -1,6 +1,7 @@
 """Pictures in files of any kind: read as one form, or refused with a reason in words."""
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -37,16 +38,14 @@ def read(path, size):
     try:
         if not path.stat().st_size:
             raise Unreadable("the file is empty")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's about large pictures and odd metadata
-            with Image.open(path) as picture:
-                width, height = picture.size
-                if width * height > MOST_PIXELS:
-                    raise Unreadable(f"{width} x {height} pixels, more than {MOST_PIXELS:,}")
-                picture.draft("RGB", (2 * size, 2 * size))  # JPEG: decode no more than is needed
-                picture.seek(0)
-                picture.load()
-                picture = _as_rgb(ImageOps.exif_transpose(picture))
+        with Image.open(path) as picture:
+            width, height = picture.size
+            if width * height > MOST_PIXELS:
+                raise Unreadable(f"{width} x {height} pixels, more than {MOST_PIXELS:,}")
+            picture.draft("RGB", (2 * size, 2 * size))  # JPEG: decode no more than is needed
+            picture.seek(0)
+            picture.load()
+            picture = _as_rgb(ImageOps.exif_transpose(picture))
     except Unreadable:
         raise
     except FileNotFoundError:
@@ -64,6 +63,23 @@ def read(path, size):
         raise Unreadable(f"broken: {error}") from None
     square = ImageOps.fit(picture, (size, size), Image.Resampling.BILINEAR)
     return np.asarray(square, np.float32) / 255
+
+
+def read_many(paths, size):
+    """Each picture in turn, read as `read` does; an `Unreadable` stands where one cannot be.
+
+    Several are decoded at a time. Pillow's warnings (large pictures, odd metadata) are silenced.
+    """
+
+    def attempt(path):
+        try:
+            return read(path, size)
+        except Unreadable as reason:
+            return reason
+
+    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
+        warnings.simplefilter("ignore")
+        yield from pool.map(attempt, paths)
 
 
 def _as_rgb(picture):
