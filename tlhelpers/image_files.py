@@ -60,8 +60,8 @@ class ImageFiles:
         if bad:
             name, reason = next(iter(bad.items()))
             warnings.warn(
-                f"{len(bad)} of {len(self)} files are black, for they cannot be read any more, such "
-                f"as {name}: {reason}.",
+                f"{len(bad)} of {len(self)} files are black, for they cannot be read any more, "
+                f"such as {name}: {reason}.",
                 stacklevel=2,
             )
         return out if dtype is None else out.astype(dtype)

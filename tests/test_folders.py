@@ -1,0 +1,123 @@
+"""Promises of scanning a folder of pictures."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tlhelpers import folders
+
+
+def picture(path, seed):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).integers(0, 255, (12, 12, 3), np.uint8)
+    Image.fromarray(noise).save(path)
+    return path
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Two classes of four pictures."""
+    for i, name in enumerate(("cat", "dog")):
+        for j in range(4):
+            picture(tmp_path / name / f"{j}.png", 10 * i + j)
+    return tmp_path
+
+
+def names(found, folder):
+    return ["/".join(one.path.relative_to(folder).parts) for one in found]
+
+
+def problems(report):
+    return dict(zip(report["name"], report["problem"], strict=True))
+
+
+def test_a_clean_folder(tree):
+    """Every picture with its class, in the order of paths, and an empty report."""
+    found, report = folders.scan(tree, progress=False)
+    assert names(found, tree) == [f"{c}/{i}.png" for c in ("cat", "dog") for i in range(4)]
+    assert {one.class_name for one in found} == {"cat", "dog"}
+    assert {one.split for one in found} == {None}
+    assert report.empty
+
+
+def test_everything_that_is_wrong_is_in_the_report(tree):
+    """By name, with the reason; the rest is used."""
+    (tree / "cat" / "empty.jpg").touch()
+    (tree / "cat" / "notes.txt").write_text("hello")
+    (tree / "dog" / "cut.png").write_bytes((tree / "dog" / "0.png").read_bytes()[:200])
+    (tree / "dog" / "copy.png").write_bytes((tree / "dog" / "1.png").read_bytes())
+    (tree / "dog" / "wrong.png").write_bytes((tree / "cat" / "1.png").read_bytes())
+    picture(tree / "loose.png", 99)
+    (tree / "bird").mkdir()
+    (tree / ".hidden").mkdir()
+    picture(tree / ".hidden" / "0.png", 98)
+    (tree / "cat" / "gone.png").symlink_to(tree / "nothing.png")
+    found, report = folders.scan(tree, progress=False)
+    assert len(found) == 8
+    said = problems(report)
+    assert said["cat/empty.jpg"] == "the file is empty"
+    assert said["cat/notes.txt"] == "not a picture that Pillow knows"
+    assert said["dog/cut.png"].startswith("broken")
+    assert said["dog/copy.png"] == "the same picture as dog/1.png" or "copy" in said["dog/1.png"]
+    assert said["dog/wrong.png"] == "the same picture as cat/1.png, of another class"
+    assert said["loose.png"] == "not in the folder of a class"
+    assert said["bird"] == "a class without a picture"
+    assert said["cat/gone.png"] == "a link to nothing"
+    assert set(report["done"]) == {"left out"}
+    assert not any("hidden" in name for name in said)
+
+
+def test_deeper_folders_and_links(tree, tmp_path_factory):
+    """Pictures deeper down belong to the class above; links are followed, circles are not."""
+    picture(tree / "cat" / "2020" / "May" / "a.png", 50)
+    other = tmp_path_factory.mktemp("other")
+    picture(other / "b.png", 51)
+    (tree / "dog" / "more").symlink_to(other, target_is_directory=True)
+    (tree / "dog" / "again").symlink_to(tree, target_is_directory=True)
+    found, _ = folders.scan(tree, progress=False)
+    used = names(found, tree)
+    assert "cat/2020/May/a.png" in used
+    assert "dog/more/b.png" in used
+    assert len(used) == 10
+
+
+def test_a_level_of_splits(tree, tmp_path):
+    """train, validation (or val) and test; a picture in two of them stays in the later one."""
+    root = tmp_path / "split"
+    for i, split in enumerate(("train", "val", "test")):
+        for j, name in enumerate(("cat", "dog")):
+            picture(root / split / name / "a.png", 100 * i + j)
+    same = root / "train" / "cat" / "same.png"
+    same.write_bytes((root / "test" / "cat" / "a.png").read_bytes())
+    found, report = folders.scan(root, progress=False)
+    assert {one.split for one in found} == {"train", "validation", "test"}
+    assert problems(report) == {"train/cat/same.png": "the same picture as test/cat/a.png"}
+
+
+def test_folders_that_are_none(tree, tmp_path):
+    """No folder, no class, one class."""
+    with pytest.raises(ValueError, match="is no folder"):
+        folders.scan(tree / "nothing")
+    (tmp_path / "bare").mkdir()
+    with pytest.raises(ValueError, match=r"pictures of 0 classes \(none\)"):
+        folders.scan(tmp_path / "bare", progress=False)
+    picture(tmp_path / "one" / "cat" / "a.png", 1)
+    with pytest.raises(ValueError, match=r"pictures of 1 classes \(cat\); two at least"):
+        folders.scan(tmp_path / "one", progress=False)
+
+
+def test_splits_follow_what_a_picture_shows(tree):
+    """Every class in every split where it can be; another file name changes nothing."""
+    for i in range(20):
+        picture(tree / "cat" / f"more{i}.png", 200 + i)
+    picture(tree / "bird" / "only.png", 300)
+    found, _ = folders.scan(tree, progress=False)
+    splits = folders.assign(found)
+    by = {one.path.name: split for one, split in zip(found, splits, strict=True)}
+    cats = [s for one, s in zip(found, splits, strict=True) if one.class_name == "cat"]
+    assert [cats.count(s) for s in ("train", "validation", "test")] == [16, 4, 4]
+    assert by["only.png"] == "train"
+    (tree / "cat" / "more3.png").rename(tree / "cat" / "another name.png")
+    again, _ = folders.scan(tree, progress=False)
+    renamed = dict(zip([one.path.name for one in again], folders.assign(again), strict=True))
+    assert renamed["another name.png"] == by["more3.png"]
