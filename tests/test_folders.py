@@ -61,7 +61,7 @@ def test_everything_that_is_wrong_is_in_the_report(tree):
     assert said["dog/copy.png"] == "the same picture as dog/1.png" or "copy" in said["dog/1.png"]
     assert said["dog/wrong.png"] == "the same picture as cat/1.png, of another class"
     assert said["loose.png"] == "not in the folder of a class"
-    assert said["bird"] == "a class without a picture"
+    assert said["bird"] == "no picture of this class"
     assert said["cat/gone.png"] == "a link to nothing"
     assert set(report["done"]) == {"left out"}
     assert not any("hidden" in name for name in said)
@@ -92,6 +92,37 @@ def test_a_level_of_splits(tree, tmp_path):
     found, report = folders.scan(root, progress=False)
     assert {one.split for one in found} == {"train", "validation", "test"}
     assert problems(report) == {"train/cat/same.png": "the same picture as test/cat/a.png"}
+    assert list(folders.assign(found)) == [one.split for one in found]
+
+
+def test_a_level_of_splits_without_validation(tmp_path):
+    """A fifth of each class of train is taken for it; test stays as it is."""
+    for i in range(10):
+        for j, name in enumerate(("cat", "dog")):
+            picture(tmp_path / "train" / name / f"{i}.png", 20 * j + i)
+            picture(tmp_path / "test" / name / f"{i}.png", 100 + 20 * j + i)
+    found, _ = folders.scan(tmp_path, progress=False)
+    splits = list(folders.assign(found))
+    assert [splits.count(name) for name in ("train", "validation", "test")] == [16, 4, 20]
+    assert all(s == "test" for one, s in zip(found, splits, strict=True) if one.split == "test")
+
+
+def test_classes_of_one_and_two_pictures(tree):
+    """One trains, two train and test, and the report says so."""
+    picture(tree / "bird" / "a.png", 300)
+    for i in range(2):
+        picture(tree / "fish" / f"{i}.png", 310 + i)
+    found, report = folders.scan(tree, progress=False)
+    splits = folders.assign(found)
+    of = {
+        name: sorted(s for one, s in zip(found, splits, strict=True) if one.class_name == name)
+        for name in ("bird", "fish")
+    }
+    assert of == {"bird": ["train"], "fish": ["test", "train"]}
+    assert problems(report) == {
+        "bird": "1 picture of this class; 3 fill all splits",
+        "fish": "2 pictures of this class; 3 fill all splits",
+    }
 
 
 def test_folders_that_are_none(tree, tmp_path):

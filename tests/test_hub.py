@@ -814,7 +814,7 @@ def test_storage_is_shared():
 def test_embedded_module_and_keras_file_are_one_network(digits):
     """glyphnet/ and glyphnet.keras give the same features."""
     images = digits.train.images[:20]
-    network = keras.models.load_model(digits.backbone_file)
+    network = digits.network()
     features = tl.HubLayer(digits.backbone)(images)
     assert features.shape == (20, 128)
     np.testing.assert_allclose(features, network(images, training=False), atol=1e-4)

@@ -10,7 +10,7 @@ FREE = memory.free_memory()
 
 def glyphnet_model(digits):
     keras.utils.set_random_seed(0)
-    base = keras.models.load_model(digits.backbone_file)
+    base = digits.network()
     tl.unfreeze(base, last=2)
     return keras.Sequential([keras.Input((32, 32, 3)), base, keras.layers.Dense(10, name="head")])
 
@@ -81,7 +81,7 @@ def test_places_that_cannot_be_cut(digits):
         tl.split_at(model, "block_2_expand")
     with pytest.raises(ValueError, match=r"Before 'Conv_1_bn' \d+ weights train, block_16"):
         tl.split_at(model, "Conv_1_bn")
-    with pytest.raises(TypeError, match=r"a SavedModel is one function.*backbone_file"):
+    with pytest.raises(TypeError, match=r"a SavedModel is one function.*network"):
         tl.split_at(tl.HubLayer(digits.backbone), "block5")
     model = keras.Sequential([tl.HubLayer(digits.backbone), keras.layers.Dense(2)])
     with pytest.raises(TypeError, match="SavedModel is one function"):
@@ -92,7 +92,7 @@ def test_places_that_cannot_be_cut(digits):
 
 def published(digits):
     """As tutorials build it: preprocessing, the base called with training=False, dropout."""
-    base = keras.models.load_model(digits.backbone_file)
+    base = digits.network()
     tl.unfreeze(base, last=1)
     inputs = keras.Input((32, 32, 3))
     x = base(keras.layers.Rescaling(0.5)(inputs), training=False)

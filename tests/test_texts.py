@@ -141,7 +141,7 @@ def online(news_file, monkeypatch, tmp_path):
     monkeypatch.delenv("TLHELPERS_MIRROR", raising=False)
     monkeypatch.setenv("TLHELPERS_CACHE", str(tmp_path / "cache"))
     content = news_file.read_bytes()
-    monkeypatch.setattr(texts, "_NEWS_MD5", hashlib.md5(content).hexdigest())
+    monkeypatch.setattr(texts, "_NEWS_CHECKSUM", f"md5:{hashlib.md5(content).hexdigest()}")
     with Server(file(content)) as server:
         monkeypatch.setattr(texts, "_NEWS", f"{server.address}/test.csv")
         yield server
@@ -157,13 +157,13 @@ def test_news_are_downloaded_once(online):
 
 def test_other_bytes_are_refused(online, monkeypatch, tmp_path):
     """A wrong checksum: nothing is used, nothing stays, and the next call asks again."""
-    right = texts._NEWS_MD5
-    monkeypatch.setattr(texts, "_NEWS_MD5", "0" * 32)
-    with pytest.raises(ValueError, match=f"not the published file: MD5 {right}, expected 000"):
+    right = texts._NEWS_CHECKSUM
+    monkeypatch.setattr(texts, "_NEWS_CHECKSUM", "md5:" + "0" * 32)
+    with pytest.raises(ValueError, match=f"file: MD5 {right[4:]}, expected 000"):
         tl.load_task("ag_news")
     assert not list((tmp_path / "cache").rglob("*.csv"))
     assert not list((tmp_path / "cache").rglob("*.part*"))
-    monkeypatch.setattr(texts, "_NEWS_MD5", right)
+    monkeypatch.setattr(texts, "_NEWS_CHECKSUM", right)
     assert len(every(tl.load_task("ag_news"))) == len(ROWS)
 
 

@@ -10,7 +10,7 @@ BLOCKS = [f"block{k}" for k in range(1, 8)]
 
 @pytest.fixture
 def glyphnet(digits):
-    return keras.models.load_model(digits.backbone_file)
+    return digits.network()
 
 
 def with_head(base, shape=(32, 32, 3)):

@@ -186,15 +186,26 @@ def _explain(error, timeout):
 
 
 def unpack(archive, folder):
-    """Unpack a tar archive into a folder, and give the folder in it that is a SavedModel.
-
-    Nothing is written outside the folder: members with absolute names, with `..`, and links of any
-    kind (which no SavedModel has) are refused before anything is written.
+    """Unpack a module as `extract` does, and give the folder that is the SavedModel.
 
     Raises
     ------
     ValueError
-        Not an archive, a damaged one, an unsafe one, or one without a SavedModel.
+        As for `extract`, or an archive without a SavedModel.
+    """
+    return _saved_model_in(folder, extract(archive, folder))
+
+
+def extract(archive, folder):
+    """Unpack a tar archive into a folder; give the names of its members.
+
+    Nothing is written outside the folder: members with absolute names, with `..`, and links of any
+    kind (which neither models nor pictures need) are refused before anything is written.
+
+    Raises
+    ------
+    ValueError
+        Not an archive, a damaged one, or an unsafe one.
     OSError
         Not enough room on the disk.
     """
@@ -220,7 +231,7 @@ def unpack(archive, folder):
     except (tarfile.TarError, EOFError, zlib.error) as error:
         why = str(error).splitlines()[0].removesuffix(":")
         raise ValueError(f"it is no archive (tar, tar.gz), or a damaged one ({why})") from error
-    return _saved_model_in(folder, [member.name for member in members])
+    return [member.name for member in members]
 
 
 def _refuse_unsafe(members):
@@ -230,7 +241,7 @@ def _refuse_unsafe(members):
             raise ValueError(f"it would write outside its folder ({member.name!r}); refused")
         if not (member.isfile() or member.isdir()):
             raise ValueError(
-                f"{member.name!r} is a link or a device, which a SavedModel has not; refused"
+                f"{member.name!r} is a link or a device, which is not expected here; refused"
             )
 
 

@@ -12,7 +12,9 @@ import tensorflow as tf
 from tqdm.auto import tqdm
 
 from . import kept
+from .images import LazyImages
 from .memory import check_memory
+from .streams import image_batches
 
 
 def extract_features(
@@ -25,8 +27,9 @@ def extract_features(
     layer_or_model : keras.Model or keras.Layer
         A network whose output is `[n, d]`; it is built if need be. It runs with
         `training=False`: no dropout, and BatchNorm uses its stored statistics.
-    images : array of float32 `[n, height, width, 3]` in `[0, 1]`
-        float16 and float64 are converted.
+    images : array of float32 `[n, height, width, 3]` in `[0, 1]`, or LazyImages
+        float16 and float64 are converted. LazyImages are read a few batches at a time, while the
+        network works on those before.
     batch_size : int
         Images a forward pass.
     cache : bool
@@ -66,7 +69,7 @@ def extract_features(
     images = check_images(images)
     _check_network(layer_or_model, images)
     if not layer_or_model.built:  # now: its weights are part of the key
-        layer_or_model(images[:1], training=False)
+        layer_or_model(np.asarray(images[:1]), training=False)
     path = _cache_path(layer_or_model, images) if cache else None
     if path is not None:
         found = kept.read(path, len(images))
@@ -81,6 +84,8 @@ def extract_features(
 
 def check_images(images):
     """Return images as float32 `[n, height, width, 3]`, or say what is wrong with them."""
+    if isinstance(images, LazyImages) and len(images):
+        return images  # each batch is checked when it is read
     images = np.asarray(images)
     if images.dtype.kind != "f":
         mend = "Divide by 255: images.astype('float32') / 255."
@@ -166,10 +171,21 @@ def _forward(network, images, batch_size, progress):
     def forward(batch):
         return network(batch, training=False)
 
-    starts = range(0, len(images), batch_size)
-    bar = tqdm(starts, desc="features", leave=False, delay=2, file=sys.stdout, disable=not progress)
-    parts = [np.asarray(forward(images[start : start + batch_size]), np.float32) for start in bar]
-    return np.concatenate(parts)
+    if isinstance(images, LazyImages):
+        batches = (check_images(batch.numpy()) for batch in image_batches(images, batch_size))
+    else:
+        batches = (images[i : i + batch_size] for i in range(0, len(images), batch_size))
+    count = -(-len(images) // batch_size)
+    bar = tqdm(
+        batches,
+        desc="features",
+        total=count,
+        leave=False,
+        delay=2,
+        file=sys.stdout,
+        disable=not progress,
+    )
+    return np.concatenate([np.asarray(forward(batch), np.float32) for batch in bar])
 
 
 def _cache_path(network, images):
@@ -186,7 +202,10 @@ def _cache_path(network, images):
     if '"registered_name": "function"' in description or '"__lambda__"' in description:
         return None  # likewise a function, say an activation, and what a lambda refers to
     parts = [weight.numpy() for weight in network.weights]
-    parts += [images[start : start + 200] for start in range(0, len(images), 200)]
+    if isinstance(images, LazyImages):
+        parts += [np.frombuffer(digest, np.uint8) for digest in images.digests()]
+    else:
+        parts += [images[start : start + 200] for start in range(0, len(images), 200)]
 
     def digest(array):
         content = hashlib.sha256(f"{array.shape}{array.dtype}".encode())

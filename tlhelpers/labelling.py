@@ -202,6 +202,8 @@ def keys_of(class_names):
 
 def _checked(images):
     """Images as the widget can show them: uint8 or float in `[0, 1]`, grey or colour."""
+    if isinstance(images, LazyImages):
+        return images  # read one by one, when they are shown
     images = np.asarray(images)
     shape, kind = list(images.shape), images.dtype.kind
     if images.ndim == 4 and shape[-1] == 1:

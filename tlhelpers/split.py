@@ -131,7 +131,7 @@ def _find(model, layer, steps):
 
 _ONE_FUNCTION = (
     "a SavedModel is one function. Give a Keras model; that of the embedded network is "
-    "keras.models.load_model(task.backbone_file)."
+    "task.network()."
 )
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .images import LazyImages
+
 
 def check_class_names(class_names):
     """Names of classes as a tuple; ValueError unless they are two or more, all different."""
@@ -20,7 +22,9 @@ def check_class_names(class_names):
 class _Samples:
     def __post_init__(self):
         for field in dataclasses.fields(self):
-            object.__setattr__(self, field.name, np.asarray(getattr(self, field.name)))
+            value = getattr(self, field.name)
+            if not isinstance(value, LazyImages):
+                object.__setattr__(self, field.name, np.asarray(value))
         counts = {field.name: len(getattr(self, field.name)) for field in dataclasses.fields(self)}
         if len(set(counts.values())) > 1:
             what = next(iter(counts))
@@ -45,17 +49,28 @@ class Split(_Samples):
 
     Attributes
     ----------
-    images : float32 `[n, height, width, 3]` in `[0, 1]`
+    images : float32 `[n, height, width, 3]` in `[0, 1]`; an array, or LazyImages that are read
+        when they are needed
     labels : int64 `[n]`, positions in the task's `class_names`
     index : int64 `[n]`, which samples of the original data set these are
     """
 
-    images: np.ndarray
+    images: np.ndarray | LazyImages
     labels: np.ndarray
     index: np.ndarray
 
     def __repr__(self):
         return f"Split({len(self)} images of {list(self.images.shape[1:])})"
+
+    def batches(self, batch_size=32, shuffle=False, seed=0):
+        """Images and labels as a `tf.data.Dataset` of batches, for `fit` and `evaluate`.
+
+        Pictures in files are read while the network works on those before, and never all at once.
+        With `shuffle` each pass has another order; `seed` fixes the first and all that follow.
+        """
+        from .streams import labelled_batches
+
+        return labelled_batches(self.images, self.labels, batch_size, shuffle, seed)
 
 
 @dataclass(frozen=True, eq=False)

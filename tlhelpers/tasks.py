@@ -1,83 +1,36 @@
-"""Tasks: a pretrained backbone (the source) paired with data to adapt it to (the target)."""
+"""The course's tasks by name."""
 
-from dataclasses import dataclass, field
-
-import numpy as np
-
-from . import fetch, glyphs, texts
-from .splits import Split, Splits
-
-
-@dataclass(frozen=True, eq=False)
-class Task(Splits):
-    """A backbone, the data to adapt it to, and where both come from.
-
-    Attributes
-    ----------
-    backbone : str
-        Handle for `HubLayer`: images `[n, *image_shape]` in, feature vectors out.
-    backbone_file : str or None
-        The same network as a `.keras` file, whose inner layers can be reached.
-    train, validation, test : Split
-        Disjoint. Choose on `validation`; look at `test` once.
-    source, target, licence : str
-        Where the backbone's knowledge and the pictures come from, and their terms.
-    """
-
-    name: str
-    backbone: str
-    backbone_file: str | None
-    class_names: tuple
-    train: Split = field(repr=False)
-    validation: Split = field(repr=False)
-    test: Split = field(repr=False)
-    source: str = ""
-    target: str = ""
-    licence: str = ""
-
-    @property
-    def image_shape(self):
-        return self.train.images.shape[1:]
-
-
-def _digits():
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    small = (digits.images / 16).astype(np.float32)
-    images = np.repeat(glyphs.enlarge(small, 32)[..., None], 3, axis=-1)
-    labels = digits.target.astype(np.int64)
-    # Samples seem to stand in the order of their writers, so cutting each class in that order
-    # probably keeps most writers of the test split out of the others.
-    place = np.zeros(len(labels), np.int64)
-    for label in range(10):
-        where = np.flatnonzero(labels == label)
-        place[where] = np.arange(len(where))
-    everything = Split(images, labels, np.arange(len(labels)))
-    train, validation = place < 60, (place >= 60) & (place < 90)
-    return Task(
-        name="digits",
-        backbone="embedded:glyphnet",
-        backbone_file=str(fetch.data_dir() / "glyphnet.keras"),
-        class_names=tuple("0123456789"),
-        train=everything.take(train),
-        validation=everything.take(validation),
-        test=everything.take(~train & ~validation),
-        source="GlyphNet: printed letters of the fonts in matplotlib, warped; no digits",
-        target="handwritten digits in scikit-learn (UCI ML Repository; Alpaydin and Kaynak, 1998)",
-        licence="backbone Apache-2.0; digits CC BY 4.0",
-    )
-
+from . import image_tasks, texts
 
 _TASKS = {
     "digits": (
-        _digits,
+        image_tasks.load_digits,
         {
             "source": "printed letters (GlyphNet)",
             "target": "1,797 handwritten digits, 10 classes",
             "download": "none",
             "licence": "Apache-2.0; CC BY 4.0",
             "device": "any CPU",
+        },
+    ),
+    "flowers": (
+        image_tasks.load_flowers,
+        {
+            "source": "ImageNet (MobileNetV2 of TF Hub)",
+            "target": "3,670 photos of flowers, 5 classes",
+            "download": "238 MB",
+            "licence": "Apache-2.0; CC BY 2.0",
+            "device": "a GPU is advised",
+        },
+    ),
+    "folder": (
+        image_tasks.load_folder,
+        {
+            "source": "ImageNet (MobileNetV2 of TF Hub)",
+            "target": "your own pictures, one folder a class",
+            "download": "9 MB",
+            "licence": "Apache-2.0; your own",
+            "device": "a GPU is advised",
         },
     ),
     "scipy": (
@@ -103,23 +56,57 @@ _TASKS = {
 }
 
 
-def load_task(name):
+_OPTIONS = {
+    "digits": "backbone, size",
+    "flowers": "backbone, size",
+    "folder": "path, backbone, size",
+}
+
+
+def load_task(name, **options):
     """A transfer task by its name; `list_tasks()` shows them.
+
+    Parameters
+    ----------
+    name : str
+    path : str or Path
+        For "folder": `<path>/<class>/…`, or `<path>/<train, validation or test>/<class>/…`.
+    backbone : str, optional
+        For tasks of pictures: another backbone than the task's own, see `list_backbones()`. What
+        prepares the pictures for it comes with it.
+    size : int, optional
+        For tasks of pictures: their side in pixels, where the backbone can take another than its
+        own. Smaller ones are faster, and say less.
+
+    Returns
+    -------
+    Task or TextTask
 
     Raises
     ------
     ValueError
-        Unknown name; the message lists the valid ones.
+        Unknown name, or an option that the task does not have; the message lists the valid ones.
+        For "folder": no such folder, or fewer than two classes with pictures in it.
+    ConnectionError
+        Data that are not here and could not be downloaded.
 
     Examples
     --------
     >>> task = load_task("digits")
     >>> task.image_shape
     (32, 32, 3)
+    >>> task = load_task("folder", path="photos", backbone="keras:VGG16")  # doctest: +SKIP
     """
     if not isinstance(name, str) or name not in _TASKS:
         raise ValueError(f"Unknown task {name!r}. Valid tasks: {', '.join(map(repr, _TASKS))}.")
-    return _TASKS[name][0]()
+    known = _OPTIONS.get(name, "none")
+    unknown = [option for option in options if option not in known.split(", ")]
+    if unknown:
+        raise ValueError(f"The task {name!r} has no option {unknown[0]!r}; its options: {known}.")
+    if name == "folder" and "path" not in options:
+        raise ValueError("Which folder? load_task('folder', path='my_photos').")
+    options = {option: value for option, value in options.items() if value is not None}
+    return _TASKS[name][0](**options)
 
 
 def list_tasks():

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import cache, download
+from . import files
 from .splits import Splits, TextSplit
 
 
@@ -111,7 +111,7 @@ def _summary(thing, name):
 
 
 _NEWS = "https://raw.githubusercontent.com/mhjabreel/CharCnn_Keras/master/data/ag_news_csv/test.csv"
-_NEWS_MD5 = "d52ea96a97a2d943681189a97654912d"  # of 7,600 rows, as torchtext checked them
+_NEWS_CHECKSUM = "md5:d52ea96a97a2d943681189a97654912d"  # of 7,600 rows, as torchtext checked them
 _NEWS_TOPICS = ("World", "Sports", "Business", "Sci/Tech")
 
 
@@ -122,7 +122,7 @@ def load_ag_news():
     "Character-level convolutional networks for text classification", 2015), or as many as the
     mirror's file has.
     """
-    path = _find_news()
+    path = files.find_file(_NEWS, "datasets/ag_news/test.csv", _NEWS_CHECKSUM)
     texts, labels = [], []
     with open(path, encoding="utf-8", newline="") as file:
         rows = csv.reader(file, strict=True)
@@ -158,33 +158,3 @@ def _plain(text):
     text = re.sub(r"(?<!&)#(\d+);", r"&#\1;", text)
     text = re.sub(r"(?<!&)\b(amp|quot|lt|gt);", r"&\1;", text)
     return re.sub(r"</?[a-zA-Z][^>]*>", " ", html.unescape(html.unescape(text)))
-
-
-def _find_news():
-    import pooch
-
-    mirror = cache.mirror_dir()
-    if mirror and (path := mirror / "datasets" / "ag_news" / "test.csv").is_file():
-        return path
-    entry = cache.cache_dir() / "datasets" / "ag_news"
-    with cache.locked(entry):
-        if not (entry / "test.csv").is_file():
-            part = entry.with_name("ag_news.part")
-            try:
-                download.download(_NEWS, part, "ag_news")
-            except download.Failure as failure:
-                raise ConnectionError(
-                    f"Could not download {_NEWS}: {failure}. Without internet, set "
-                    "TLHELPERS_MIRROR to a folder that holds datasets/ag_news/test.csv."
-                ) from failure
-            found = pooch.file_hash(str(part), alg="md5")
-            if found != _NEWS_MD5:
-                download.discard(part)
-                raise ValueError(
-                    f"What came from {_NEWS} is not the published file: MD5 {found}, expected "
-                    f"{_NEWS_MD5}. It is not used; try again."
-                )
-            with cache.whole_folder(entry, alone=True) as empty:
-                part.replace(empty / "test.csv")
-            download.discard(part)
-    return entry / "test.csv"

@@ -89,7 +89,7 @@ def predictions(task):
     starts = range(0, len(images), BATCH)
     model = keras.Sequential([tl.HubLayer(task.backbone)])
     model.build((None, *task.image_shape))
-    twin = keras.models.load_model(task.backbone_file)
+    twin = task.network()
     module = tf.saved_model.load(str(tl.fetch_module(task.backbone)))
 
     def own_call():
@@ -112,7 +112,7 @@ def epochs(task):
         compiled(learner)
         return lambda: learner.fit(inputs, labels, BATCH, verbose=0)
 
-    network = keras.models.load_model(task.backbone_file)
+    network = task.network()
     tl.unfreeze(network, last=2)
     layers = [keras.Input(task.image_shape), network, keras.layers.Dense(10)]
     whole = ready(keras.Sequential(layers), images)

@@ -1,0 +1,123 @@
+"""Promises of pictures that are read when they are needed."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tlhelpers.images import ImageFiles, raw_pixels, transform_images
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Ten files, each of one grey: 0, 20, 40, ..."""
+    paths = [tmp_path / f"{i}.png" for i in range(10)]
+    for i, path in enumerate(paths):
+        Image.new("L", (20, 10), 20 * i).save(path)
+    return ImageFiles(paths, 8)
+
+
+def greys(images):
+    return (np.asarray(images)[:, 0, 0, 0] * 255 / 20).round().astype(int).tolist()
+
+
+def test_it_looks_like_an_array(files):
+    """Shape, type, length; read as a whole."""
+    assert files.shape == (10, 8, 8, 3)
+    assert len(files) == 10
+    whole = np.asarray(files)
+    assert whole.dtype == files.dtype == np.float32
+    assert greys(files) == list(range(10))
+
+
+@pytest.mark.parametrize(
+    "where", [slice(2, 5), [3, 1, 1], np.array([0, 9]), np.arange(10) > 6, slice(None, None, -1)]
+)
+def test_parts_are_not_read_yet(files, where):
+    """The files that numpy would have chosen."""
+    part = files[where]
+    assert isinstance(part, ImageFiles)
+    assert greys(part) == np.arange(10)[where].tolist()
+
+
+def test_one_picture(files):
+    """A position is read at once, from the end too."""
+    assert files[-1].shape == (8, 8, 3)
+    assert greys(files[3][None]) == [3]
+    with pytest.raises(IndexError):
+        files[10]
+
+
+def test_a_file_that_went_bad_is_black(files):
+    """With a warning that names it; the others are read."""
+    files.paths[4].write_bytes(b"broken")
+    with pytest.warns(UserWarning, match=r"4\.png cannot be read any more .* black"):
+        assert greys(files) == [0, 1, 2, 3, 0, 5, 6, 7, 8, 9]
+
+
+def test_digests_follow_content_and_size(files):
+    """Another size, or another picture in a file, has another one."""
+    before = files.digests()
+    assert len(set(before)) == 10
+    assert ImageFiles(files.paths, 9).digests() != before
+    Image.new("L", (20, 10), 255).save(files.paths[0])
+    assert [a == b for a, b in zip(files.digests(), before, strict=True)] == [False] + [True] * 9
+
+
+def test_parts_come_in_order(files):
+    """A few at a time, all of them once."""
+    parts = list(files.parts(4))
+    assert [len(part) for part in parts] == [4, 4, 2]
+    assert greys(np.concatenate(parts)) == list(range(10))
+
+
+def noisy(images, seed):
+    return (images + np.random.default_rng(seed).uniform(0, 0.1, images.shape)).clip(0, 1)
+
+
+def test_a_transformation_waits_for_files(files):
+    """Nothing is read before it is needed; each picture is given to the function alone."""
+    seen = []
+
+    def darker(images):
+        seen.append(len(images))
+        return images / 2
+
+    dark = transform_images(files, darker)
+    assert dark.shape == files.shape
+    assert len(seen) == 1  # to know the shape
+    np.testing.assert_allclose(dark[3:5], np.asarray(files[3:5]) / 2)
+    assert set(seen) == {1}
+
+
+def test_random_transformations_are_the_same_each_time(files):
+    """A seed gives each picture numbers of its own, in whatever order they are read."""
+    once = transform_images(files, noisy, seed=3)
+    np.testing.assert_array_equal(once[[7, 2]], np.asarray(once)[[7, 2]])
+    other = np.asarray(transform_images(files, noisy, seed=4))
+    assert np.abs(np.asarray(once) - other).max() > 0.01
+    difference = np.asarray(once) - np.asarray(files)
+    assert np.abs(difference[0] - difference[1]).max() > 0.01
+
+
+def test_a_transformation_of_an_array_is_done_at_once(files):
+    """The function gets the whole array."""
+    array = np.asarray(files)
+    np.testing.assert_array_equal(
+        transform_images(array, noisy, seed=1), noisy(array, seed=1), strict=True
+    )
+
+
+def test_raw_pixels_of_grey_pictures(files):
+    """One number a pixel, from arrays and from files."""
+    from_files, from_array = raw_pixels(files), raw_pixels(np.asarray(files))
+    assert from_files.shape == (10, 64)
+    np.testing.assert_array_equal(from_files, from_array)
+    np.testing.assert_array_equal(from_array, np.asarray(files)[..., 0].reshape(10, -1))
+
+
+def test_raw_pixels_of_large_colour_pictures(tmp_path):
+    """Reduced to 32 pixels a side, three numbers a pixel."""
+    Image.new("RGB", (300, 200), (255, 0, 51)).save(tmp_path / "red.png")
+    pixels = raw_pixels(ImageFiles([tmp_path / "red.png"], 96))
+    assert pixels.shape == (1, 32 * 32 * 3)
+    np.testing.assert_allclose(pixels.reshape(-1, 3)[500], [1, 0, 0.2], atol=1e-3)

@@ -1,0 +1,137 @@
+"""Tasks of pictures: a pretrained backbone (the source) paired with photos to adapt it to."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from . import backbones, files, folders, glyphs
+from .images import ImageFiles, Transformed
+from .splits import Split, Splits
+
+
+@dataclass(frozen=True, eq=False)
+class Task(Splits):
+    """A backbone, the data to adapt it to, and where both come from.
+
+    Attributes
+    ----------
+    backbone : str
+        Its handle: what it makes of images `[n, *image_shape]` are feature vectors.
+    train, validation, test : Split
+        Disjoint. Choose on `validation`; look at `test` once.
+    source, target, licence : str
+        Where the backbone's knowledge and the pictures come from, and their terms.
+    report : pandas.DataFrame or None
+        For pictures in files: those that could not be used, why, and what was done.
+    """
+
+    name: str
+    backbone: str
+    class_names: tuple
+    train: Split = field(repr=False)
+    validation: Split = field(repr=False)
+    test: Split = field(repr=False)
+    source: str = ""
+    target: str = ""
+    licence: str = ""
+    report: object = field(default=None, repr=False)
+
+    @property
+    def image_shape(self):
+        return self.train.images.shape[1:]
+
+    def layer(self):
+        """The backbone as a frozen layer: images of this task in, feature vectors out."""
+        return backbones.layer(self.backbone, self.image_shape[0])
+
+    def network(self):
+        """The backbone as a Keras model whose inner layers can be reached, free to train."""
+        return backbones.network(self.backbone, self.image_shape[0])
+
+
+def load_digits(backbone="embedded:glyphnet", size=None):
+    """Task "digits": handwritten digits of scikit-learn, enlarged to the backbone's size."""
+    from sklearn.datasets import load_digits
+
+    size = size or backbones.side(backbone)
+    source, licence = backbones.provenance(backbone)
+    digits = load_digits()
+    small = np.repeat((digits.images / 16).astype(np.float32)[..., None], 3, axis=-1)
+    images = _enlarge(small, size) if size <= 64 else Transformed(small, _enlarge, {"size": size})
+    labels = digits.target.astype(np.int64)
+    # Samples seem to stand in the order of their writers, so cutting each class in that order
+    # probably keeps most writers of the test split out of the others.
+    place = np.zeros(len(labels), np.int64)
+    for label in range(10):
+        where = np.flatnonzero(labels == label)
+        place[where] = np.arange(len(where))
+    split = np.where(place < 60, "train", np.where(place < 90, "validation", "test"))
+    return Task(
+        name="digits",
+        backbone=backbone,
+        class_names=tuple("0123456789"),
+        **_splits(images, labels, split),
+        source=source,
+        target="handwritten digits in scikit-learn (UCI ML Repository; Alpaydin and Kaynak, 1998)",
+        licence=f"backbone {licence}; digits CC BY 4.0",
+    )
+
+
+def _enlarge(images, size):
+    return np.repeat(glyphs.enlarge(images[..., 0], size)[..., None], 3, axis=-1)
+
+
+_FLOWERS = (
+    "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
+    "datasets/flower_photos",
+    "sha256:4c54ace7911aaffe13a365c34f650e71dd5bf1be0a58b464e5a7183e3e595d9c",
+)
+
+
+def load_flowers(backbone=backbones.MOBILENET, size=None):
+    """Task "flowers": TensorFlow's flower photos, from mirror, cache or internet (229 MB).
+
+    A photo's file name decides its split, so that each stays where it is when others come or go.
+    """
+    found, report = folders.scan(files.find_folder(*_FLOWERS))
+
+    def split(name):
+        place = int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 16**8
+        return "train" if place < 0.6 else "validation" if place < 0.8 else "test"
+
+    splits = [split(one.path.name) for one in found]
+    target = "photos of five kinds of flowers (The TensorFlow Team, 2019; by many photographers)"
+    return _of_files("flowers", backbone, size, found, splits, report, target, "photos CC BY 2.0")
+
+
+def load_folder(path, backbone=backbones.MOBILENET, size=None, seed=0):
+    """Task "folder": pictures of one's own; see `folders.scan` for how they are laid out."""
+    found, report = folders.scan(path)
+    splits = folders.assign(found, seed)
+    target = f"pictures in {Path(path).expanduser().resolve().name}"
+    return _of_files("folder", backbone, size, found, splits, report, target, "pictures your own")
+
+
+def _of_files(name, backbone, size, found, splits, report, target, terms):
+    source, licence = backbones.provenance(backbone)
+    class_names = sorted({one.class_name for one in found})
+    images = ImageFiles([one.path for one in found], size or backbones.side(backbone))
+    labels = np.array([class_names.index(one.class_name) for one in found])
+    return Task(
+        name=name,
+        backbone=backbone,
+        class_names=tuple(class_names),
+        **_splits(images, labels, splits),
+        source=source,
+        target=target,
+        licence=f"backbone {licence}; {terms}",
+        report=report,
+    )
+
+
+def _splits(images, labels, splits):
+    everything = Split(images, labels, np.arange(len(labels)))
+    names = ("train", "validation", "test")
+    return {name: everything.take(np.flatnonzero(np.equal(splits, name))) for name in names}
