@@ -104,9 +104,8 @@ def fine_tune(
         head = _solve(dense, *cut, loss, fit.get("class_weight"))
     unfreeze(base, last=last)
     cut = _without_trunk(model, data, validation, size)
-    optimizer = keras.optimizers.Adam(learning_rate)
-    tuning = _train(*cut, loss, optimizer, epochs[1], fit)
-    _compile(model, optimizer, loss)
+    tuning = _train(*cut, loss, keras.optimizers.Adam(learning_rate), epochs[1], fit)
+    _compile(model, cut[0].optimizer, loss)  # as it is now, with its scale under mixed precision
     return Histories(head, tuning)
 
 
@@ -131,7 +130,7 @@ def _linear_head(model, data, loss):
 
 def _solve(dense, model, data, validation, loss, class_weight):
     """Fit the head as logistic regression, with a penalty that keeps its weights small."""
-    features, labels = data
+    features, labels = np.asarray(data[0], np.float32), data[1]
     spread = features.std() or 1.0
     regression = LogisticRegression(
         max_iter=1000, fit_intercept=dense.use_bias, class_weight=class_weight
