@@ -8,9 +8,9 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from .batches import as_pair, first_batches, fit_arguments, loss_name
-from .memory import check_memory
+from .memory import batches_fit, check_memory
 from .split import split_at
-from .tuning import find_base, freeze, unfreeze
+from .tuning import blocks, find_base, freeze, unfreeze
 
 PATIENCE = 5  # epochs without a better validation loss
 SOLVED = 10_000  # samples up to which a linear head is solved at once, in memory
@@ -67,6 +67,9 @@ def fine_tune(
     TypeError, ValueError
         Data of another kind; a base that cannot be found or has no such number of blocks; no head;
         a loss that cannot be guessed.
+    MemoryError
+        The GPU has no room for a batch; the message says what to try, and the weights are those
+        before the call.
 
     Notes
     -----
@@ -95,18 +98,43 @@ def fine_tune(
             f"Nothing in {model.name} trains beside {base.name}. Put a head on it: "
             "keras.Sequential([base, keras.layers.Dense(classes)])."
         )
-    size = fit.get("batch_size")
-    cut = _without_trunk(model, data, validation, size)
-    dense = _linear_head(*cut[:2], loss) if epochs[0] else None
-    if dense is None:
-        head = _train(*cut, loss, keras.optimizers.Adam(), epochs[0], fit)
-    else:
-        head = _solve(dense, *cut, loss, fit.get("class_weight"))
-    unfreeze(base, last=last)
-    cut = _without_trunk(model, data, validation, size)
-    tuning = _train(*cut, loss, keras.optimizers.Adam(learning_rate), epochs[1], fit)
-    _compile(model, cut[0].optimizer, loss)  # as it is now, with its scale under mixed precision
+    start, depth = model.get_weights(), last or len(blocks(base))
+    batch = _batch(data, fit.get("batch_size"))
+    fewer = [f"fewer blocks, last={depth - 1}"] if depth > 1 else []
+    try:
+        with batches_fit(beside=" with all blocks frozen", **batch):
+            head = _first_stage(model, data, validation, loss, epochs[0], fit)
+        unfreeze(base, last=last)
+        free = f" with {depth} block{'s'[: depth > 1]} unfrozen"
+        with batches_fit(beside=free, otherwise=fewer, **batch):
+            tuning = _second_stage(model, data, validation, loss, learning_rate, epochs[1], fit)
+    except MemoryError:
+        model.set_weights(start)
+        raise
     return Histories(head, tuning)
+
+
+def _first_stage(model, data, validation, loss, epochs, fit):
+    cut = _without_trunk(model, data, validation, fit.get("batch_size"))
+    dense = _linear_head(*cut[:2], loss) if epochs else None
+    if dense is None:
+        return _train(*cut, loss, keras.optimizers.Adam(), epochs, fit)
+    return _solve(dense, *cut, loss, fit.get("class_weight"))
+
+
+def _second_stage(model, data, validation, loss, learning_rate, epochs, fit):
+    cut = _without_trunk(model, data, validation, fit.get("batch_size"))
+    history = _train(*cut, loss, keras.optimizers.Adam(learning_rate), epochs, fit)
+    _compile(model, cut[0].optimizer, loss)  # as it is now, with its scale under mixed precision
+    return history
+
+
+def _batch(data, size):
+    """Samples a step, and how fewer are asked for."""
+    pair = as_pair(data)
+    if pair is None:
+        return {"size": len(first_batches(data, 1)[0][1]), "smaller": "batches of {}"}
+    return {"size": min(size or 32, len(pair[1]))}  # 32 is Keras' own
 
 
 def _linear_head(model, data, loss):
@@ -164,7 +192,9 @@ def _train(model, data, validation, loss, optimizer, epochs, fit):
     if validation is None:
         return model.fit(**fit_arguments(data), epochs=epochs, **fit)
     start = model.get_weights()
-    before = model.evaluate(**fit_arguments(validation), verbose=0, return_dict=True)
+    before = model.evaluate(
+        **fit_arguments(validation), batch_size=fit.get("batch_size"), verbose=0, return_dict=True
+    )
     best = keras.callbacks.EarlyStopping("val_loss", patience=PATIENCE, restore_best_weights=True)
     callbacks = [best, *(fit.get("callbacks") or ())]
     fit = fit | {"callbacks": callbacks, "validation_data": as_pair(validation) or validation}
