@@ -17,6 +17,27 @@ def _float32():
     keras.mixed_precision.set_dtype_policy("float32")
 
 
+@pytest.fixture
+def gpus(monkeypatch):
+    """Pretends that there are GPUs with these details; returns which got memory growth."""
+    import tensorflow as tf
+
+    grown = []
+
+    def pretend(*details):
+        found = {
+            tf.config.PhysicalDevice(f"/physical_device:GPU:{i}", "GPU"): each
+            for i, each in enumerate(details)
+        }
+        experimental = tf.config.experimental
+        monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind=None: list(found))
+        monkeypatch.setattr(experimental, "set_memory_growth", lambda *given: grown.append(given))
+        monkeypatch.setattr(experimental, "get_device_details", found.get)
+        return grown
+
+    return pretend
+
+
 def test_says_in_one_line_what_runs_where(capsys):
     """Device, versions, place and seed are in the printed line and in the object."""
     import tensorflow as tf
@@ -44,48 +65,65 @@ def test_seeds_python_numpy_and_tensorflow():
 
 
 def test_mixed_precision_is_set_and_reset():
-    """True and False set Keras' policy, None leaves it; on a CPU the note warns."""
+    """True and False set Keras' policy, None is float32 on a CPU, where a note warns of True."""
     got = tl.setup(mixed_precision=True)
     assert got.mixed_precision == "mixed_float16"
-    assert got.gpus or "slower, not faster" in str(got)
-    assert tl.setup().mixed_precision == "mixed_float16"
+    assert got.gpus or "a CPU, or a GPU without tensor cores, no faster" in str(got)
+    assert got.gpus or tl.setup().mixed_precision == "float32"
     assert tl.setup(mixed_precision=False).mixed_precision == "float32"
 
 
-def test_memory_growth_that_comes_too_late_is_said(monkeypatch):
+T4, V100 = ({"device_name": "T4", "compute_capability": (7, 5)}, {"compute_capability": (7, 0)})
+P100, K80 = ({"compute_capability": (6, 0)}, {"compute_capability": (3, 7)})
+
+
+@pytest.mark.parametrize(
+    ("details", "policy"),
+    [
+        ([T4], "mixed_float16"),
+        ([V100, T4], "mixed_float16"),
+        ([{"compute_capability": (12, 0)}], "mixed_float16"),
+        ([P100], "float32"),
+        ([T4, K80], "float32"),
+        ([{"device_name": "of another maker"}], "float32"),
+        ([T4, {}], "float32"),
+    ],
+)
+def test_mixed_precision_is_on_where_it_pays(details, policy, gpus, capsys):
+    """All visible GPUs must have tensor cores, and say so; True and False have the last word."""
+    gpus(*details)
+    got = tl.setup()
+    assert got.mixed_precision == policy
+    assert f", {policy}, seed 0" in capsys.readouterr().out
+    assert got.notes == ()
+    assert tl.setup(mixed_precision=False).mixed_precision == "float32"
+    forced = tl.setup(mixed_precision=True)
+    assert forced.mixed_precision == "mixed_float16"
+    assert len(forced.notes) == (policy == "float32")
+
+
+def test_memory_growth_that_comes_too_late_is_said(monkeypatch, gpus):
     """When TensorFlow is already in use, the note says what could not be changed."""
     import tensorflow as tf
 
-    gpu = tf.config.PhysicalDevice("/physical_device:GPU:0", "GPU")
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [gpu])
+    gpus({"device_name": "Tesla T4"})
 
     def refuse(*_):
         raise RuntimeError("Physical devices cannot be modified after being initialized")
 
     monkeypatch.setattr(tf.config.experimental, "set_memory_growth", refuse)
     monkeypatch.setattr(tf.config.experimental, "get_memory_growth", lambda _: False)
-    monkeypatch.setattr(
-        tf.config.experimental, "get_device_details", lambda _: {"device_name": "Tesla T4"}
-    )
     got = tl.setup()
     assert (got.device, got.gpus) == ("Tesla T4", 1)
     assert "memory growth of /physical_device:GPU:0 stays off" in str(got)
     assert "restart the kernel" in str(got)
 
 
-def test_memory_growth_is_turned_on(monkeypatch):
+def test_memory_growth_is_turned_on(gpus):
     """Every GPU gets memory growth."""
-    import tensorflow as tf
-
-    gpus = [tf.config.PhysicalDevice(f"/physical_device:GPU:{i}", "GPU") for i in range(2)]
-    grown = []
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: gpus)
-    monkeypatch.setattr(
-        tf.config.experimental, "set_memory_growth", lambda gpu, on: grown.append((gpu, on))
-    )
-    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda _: {})
+    grown = gpus({}, {})
     got = tl.setup()
-    assert grown == [(gpu, True) for gpu in gpus]
+    assert [(gpu.name[-1], on) for gpu, on in grown] == [("0", True), ("1", True)]
     assert got.device == "2 x GPU"
     assert got.notes == ()
 

@@ -6,9 +6,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from .images import LazyImages
+from .streams import labelled_batches
+
 
 def as_pair(data):
-    """`(inputs, labels)` as arrays, or None for a tf.data.Dataset.
+    """`(inputs, labels)` as arrays, or None for a tf.data.Dataset; LazyImages stay as they are.
 
     Raises
     ------
@@ -33,7 +36,7 @@ def as_pair(data):
         )
     if isinstance(inputs, dict):
         inputs = {name: np.asarray(part) for name, part in inputs.items()}
-    else:
+    elif not isinstance(inputs, LazyImages):
         inputs = np.asarray(inputs)
     labels = np.asarray(labels)
     counts = [len(part) for part in (*keras.tree.flatten(inputs), labels)]
@@ -45,10 +48,14 @@ def as_pair(data):
     return inputs, labels
 
 
-def fit_arguments(data):
-    """What `Model.fit` and `Model.evaluate` take for these data."""
-    pair = as_pair(data)
-    return {"x": data} if pair is None else {"x": pair[0], "y": pair[1]}
+def fit_arguments(data, batch_size=None, shuffle=False):
+    """What `Model.fit` and `Model.evaluate` take for these data; LazyImages as a stream."""
+    pair, size = as_pair(data), {"batch_size": batch_size} if batch_size else {}
+    if pair is None:
+        return {"x": data, **size}
+    if isinstance(pair[0], LazyImages):
+        return {"x": labelled_batches(*pair, batch_size or 32, shuffle)}
+    return {"x": pair[0], "y": pair[1], **size}
 
 
 def first_batches(data, count, size=32):
@@ -66,7 +73,7 @@ def first_batches(data, count, size=32):
         order = np.random.default_rng(0).permutation(len(pair[1]))
         parts = [order[i : i + size] for i in range(0, min(len(order), count * size), size)]
         batches = [
-            (keras.tree.map_structure(lambda array, p=p: array[p], pair[0]), pair[1][p])
+            (keras.tree.map_structure(lambda array, p=p: np.asarray(array[p]), pair[0]), pair[1][p])
             for p in parts
         ]
     return list(itertools.islice(itertools.cycle(batches), count))

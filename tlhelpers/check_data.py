@@ -11,6 +11,7 @@ import numpy as np
 
 from .batches import as_pair, loss_name
 from .hub import HubLayer
+from .images import LazyImages
 
 # What reaches a network of keras.applications after its preprocess_input, by its name
 _CAFFE, _TORCH = (-124, 152), (-2.2, 2.7)
@@ -182,7 +183,10 @@ def training_and_test_data(case):
 def _prints(data):
     """A digest of each sample, numbers rounded so that tiny differences do not hide it."""
     pair = as_pair(data)
-    inputs = [pair[0]] if pair else (element[0] for element in data)
+    if pair:
+        inputs = pair[0].parts() if isinstance(pair[0], LazyImages) else [pair[0]]
+    else:
+        inputs = (element[0] for element in data)
     found = []
     for part in inputs:
         arrays = [np.asarray(array) for array in keras.tree.flatten(part)]

@@ -154,8 +154,9 @@ def _look(case):
         with tf.GradientTape() as tape:
             outputs = model(inputs, training=True)
             loss = model.compute_loss(x=inputs, y=tf.convert_to_tensor(labels), y_pred=outputs)
+            scaled = model.optimizer.scale_loss(loss)  # in float16 small gradients would vanish
         losses.append(float(loss))
-        found = tape.gradient(loss, [weight.value for weight in weights])
+        found = tape.gradient(scaled, [weight.value for weight in weights])
         alive = {id(w) for w, g in zip(weights, found, strict=True) if _some(g)}
         case.alive = alive | (case.alive or set())
         case.strangers = [v for v in tape.watched_variables() if id(v) not in known]

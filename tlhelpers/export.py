@@ -49,7 +49,8 @@ def export_module(model, folder, *, about="", licence="", measured=""):
     ----------
     model : keras.Model or HubLayer
         With one input and one output. Images are `[n, height, width, 3]`, texts are strings `[n]`.
-        What can train in the model can train in the module, also if it is frozen just now.
+        What can train in the model can train in the module, also if it is frozen just now. The
+        module takes, computes and gives float32, also where the model has mixed precision.
     folder : str or path
         A folder that does not exist yet, or is empty. It appears only when it is complete.
     about, licence, measured : str
@@ -78,10 +79,10 @@ def export_module(model, folder, *, about="", licence="", measured=""):
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f"{folder} holds something already. Give the name of a new folder.")
     with whole_folder(folder) as empty:
-        with _nothing_frozen(model):  # functions are traced up to the end of saving
+        with _nothing_frozen(model), _in_float32(model):  # traced up to the end of saving
             module, signature = _as_module(model)
             tf.saved_model.save(module, str(empty), {"serving_default": signature})
-        card = _card(model, folder.name, module, about, licence, measured)
+        card = _card(model, folder.name, module, signature, about, licence, measured)
         (empty / "README.md").write_text(card, encoding="utf-8")
     return folder
 
@@ -127,7 +128,9 @@ def _as_module(model):
     train = [named(weight) for weight in model.trainable_variables]
     fixed = [named(weight) for weight in model.non_trainable_variables]
     moves = [id(weight) not in shared for weight in model.non_trainable_variables]
-    spec = tf.TensorSpec(model.inputs[0].shape, model.inputs[0].dtype, _input_name(model))
+    taken = model.inputs[0]
+    dtype = "float32" if "float" in taken.dtype else taken.dtype  # see _in_float32
+    spec = tf.TensorSpec(taken.shape, dtype, _input_name(model))
 
     @tf.function(autograph=False)
     def call(inputs, training=False):
@@ -154,7 +157,24 @@ def _as_module(model):
     # vocabularies and other resources that are no variables travel with these
     module.resources = [layer.resolved_object for layer in modules]
     module.resources += [layer for layer in layers if layer is not model and not layer.variables]
-    return module, signature
+    return module, signature.get_concrete_function()
+
+
+@contextmanager
+def _in_float32(model):
+    """The model without mixed precision, for the time being: who loads it may have no such GPU."""
+    mixed = [
+        (layer, layer.dtype_policy)
+        for layer in model._flatten_layers()
+        if layer.dtype_policy.name.startswith("mixed_")
+    ]
+    try:
+        for layer, _ in mixed:
+            layer.dtype_policy = "float32"
+        yield
+    finally:
+        for layer, policy in mixed:
+            layer.dtype_policy = policy
 
 
 @contextmanager
@@ -185,15 +205,15 @@ def _input_name(model):
     return "images" if len(inputs.shape) == 4 and inputs.shape[-1] == 3 else "inputs"
 
 
-def _card(model, name, module, about, licence, measured):
+def _card(model, name, module, signature, about, licence, measured):
     layers = [layer for layer in model._flatten_layers() if isinstance(layer, HubLayer)]
     blocks = dict.fromkeys(name_blocks([variable.name for variable in module.variables]))
     return CARD.format(
         name=name,
         about=about or "Say here what the model is for, and what it is not for.",
         input_name=_input_name(model),
-        takes=tensors.describe(model.inputs[0]),
-        gives=tensors.describe(model.outputs[0]),
+        takes=tensors.describe(signature.structured_input_signature[0][0]),
+        gives=tensors.describe(signature.structured_outputs["default"]),
         parameters=model.count_params(),
         blocks=", ".join(blocks),
         sources=", ".join(f"`{layer.handle}`" for layer in layers) or "nothing pretrained",

@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from . import kept
 from .images import LazyImages
-from .memory import check_memory
+from .memory import batches_fit, check_memory
 from .streams import image_batches
 
 
@@ -53,7 +53,8 @@ def extract_features(
         Images of another type, shape or range, or with NaN; a network whose output is not
         `[n, d]`. The message says what came and how to mend it.
     MemoryError
-        The result would not fit into the memory that is free; nothing was computed.
+        The result would not fit into the memory that is free; nothing was computed. Or the GPU has
+        no room for a batch; the message says which size to try.
 
     Notes
     -----
@@ -76,7 +77,8 @@ def extract_features(
         if found is not None:
             return found
     _check_output(layer_or_model, images, progress, spatial)
-    features = _forward(layer_or_model, images, batch_size, progress)
+    with batches_fit(min(batch_size, len(images))):
+        features = _forward(layer_or_model, images, batch_size, progress)
     if path is not None:
         kept.write(path, features)
     return features

@@ -6,6 +6,8 @@ import time
 import numpy as np
 from PIL import Image
 
+from .images import LazyImages
+
 try:
     import ipywidgets as widgets
 except ImportError as error:  # the lab extra, which a server that only trains does without

@@ -1,5 +1,6 @@
-"""Whether something fits into memory, asked before it is made."""
+"""Whether something fits into memory, and what to try when it did not."""
 
+import contextlib
 import math
 import os
 
@@ -14,6 +15,33 @@ def check_memory(count, shape):
             "smaller, or train it as it is."
         )
     return need
+
+
+@contextlib.contextmanager
+def batches_fit(size, beside="", smaller="batch_size={}", otherwise=()):
+    """Raise MemoryError with what to try where the device, often a GPU, has no room for a batch.
+
+    Parameters
+    ----------
+    size : int
+        Of the batch.
+    beside : str
+        What else takes room just now.
+    smaller : str
+        How a batch of `{}` is asked for; with batches of one, smaller pictures are advised.
+    otherwise : sequence of str
+        What may be tried instead.
+    """
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        first = smaller.format(size // 2) if size > 1 else "smaller pictures"
+        raise MemoryError(
+            f"The device has no memory for a batch of {size}{beside}. "
+            f"Try {', or '.join([first, *otherwise])}."
+        ) from error
 
 
 def free_memory():

@@ -8,9 +8,11 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from .batches import as_pair, first_batches, fit_arguments, loss_name
-from .memory import check_memory
+from .features import extract_features
+from .images import LazyImages
+from .memory import batches_fit, check_memory
 from .split import split_at
-from .tuning import find_base, freeze, unfreeze
+from .tuning import blocks, find_base, freeze, unfreeze
 
 PATIENCE = 5  # epochs without a better validation loss
 SOLVED = 10_000  # samples up to which a linear head is solved at once, in memory
@@ -67,6 +69,9 @@ def fine_tune(
     TypeError, ValueError
         Data of another kind; a base that cannot be found or has no such number of blocks; no head;
         a loss that cannot be guessed.
+    MemoryError
+        The GPU has no room for a batch; the message says what to try, and the weights are those
+        before the call.
 
     Notes
     -----
@@ -95,19 +100,43 @@ def fine_tune(
             f"Nothing in {model.name} trains beside {base.name}. Put a head on it: "
             "keras.Sequential([base, keras.layers.Dense(classes)])."
         )
-    size = fit.get("batch_size")
-    cut = _without_trunk(model, data, validation, size)
-    dense = _linear_head(*cut[:2], loss) if epochs[0] else None
-    if dense is None:
-        head = _train(*cut, loss, keras.optimizers.Adam(), epochs[0], fit)
-    else:
-        head = _solve(dense, *cut, loss, fit.get("class_weight"))
-    unfreeze(base, last=last)
-    cut = _without_trunk(model, data, validation, size)
-    optimizer = keras.optimizers.Adam(learning_rate)
-    tuning = _train(*cut, loss, optimizer, epochs[1], fit)
-    _compile(model, optimizer, loss)
+    start, depth = model.get_weights(), last or len(blocks(base))
+    batch = _batch(data, fit.get("batch_size"))
+    fewer = [f"fewer blocks, last={depth - 1}"] if depth > 1 else []
+    try:
+        with batches_fit(beside=" with all blocks frozen", **batch):
+            head = _first_stage(model, data, validation, loss, epochs[0], fit)
+        unfreeze(base, last=last)
+        free = f" with {depth} block{'s'[: depth > 1]} unfrozen"
+        with batches_fit(beside=free, otherwise=fewer, **batch):
+            tuning = _second_stage(model, data, validation, loss, learning_rate, epochs[1], fit)
+    except MemoryError:
+        model.set_weights(start)
+        raise
     return Histories(head, tuning)
+
+
+def _first_stage(model, data, validation, loss, epochs, fit):
+    cut = _without_trunk(model, data, validation, fit.get("batch_size"))
+    dense = _linear_head(*cut[:2], loss) if epochs else None
+    if dense is None:
+        return _train(*cut, loss, keras.optimizers.Adam(), epochs, fit)
+    return _solve(dense, *cut, loss, fit.get("class_weight"))
+
+
+def _second_stage(model, data, validation, loss, learning_rate, epochs, fit):
+    cut = _without_trunk(model, data, validation, fit.get("batch_size"))
+    history = _train(*cut, loss, keras.optimizers.Adam(learning_rate), epochs, fit)
+    _compile(model, cut[0].optimizer, loss)  # as it is now, with its scale under mixed precision
+    return history
+
+
+def _batch(data, size):
+    """Samples a step, and how fewer are asked for."""
+    pair = as_pair(data)
+    if pair is None:
+        return {"size": len(first_batches(data, 1)[0][1]), "smaller": "batches of {}"}
+    return {"size": min(size or 32, len(pair[1]))}  # 32 is Keras' own
 
 
 def _linear_head(model, data, loss):
@@ -131,7 +160,7 @@ def _linear_head(model, data, loss):
 
 def _solve(dense, model, data, validation, loss, class_weight):
     """Fit the head as logistic regression, with a penalty that keeps its weights small."""
-    features, labels = data
+    features, labels = np.asarray(data[0], np.float32), data[1]
     spread = features.std() or 1.0
     regression = LogisticRegression(
         max_iter=1000, fit_intercept=dense.use_bias, class_weight=class_weight
@@ -162,14 +191,17 @@ def _numbers(labels):
 def _train(model, data, validation, loss, optimizer, epochs, fit):
     """Train what is free; keep the best weights by validation, those at the start among them."""
     _compile(model, optimizer, loss)
+    fit = dict(fit)
+    size = fit.pop("batch_size", None)
+    fit |= fit_arguments(data, size, fit.get("shuffle", True)) | {"epochs": epochs}
     if validation is None:
-        return model.fit(**fit_arguments(data), epochs=epochs, **fit)
-    start = model.get_weights()
-    before = model.evaluate(**fit_arguments(validation), verbose=0, return_dict=True)
+        return model.fit(**fit)
+    start, held_out = model.get_weights(), fit_arguments(validation, size)
+    before = model.evaluate(**held_out, verbose=0, return_dict=True)
     best = keras.callbacks.EarlyStopping("val_loss", patience=PATIENCE, restore_best_weights=True)
+    pair = (held_out["x"], held_out["y"]) if "y" in held_out else held_out["x"]
     callbacks = [best, *(fit.get("callbacks") or ())]
-    fit = fit | {"callbacks": callbacks, "validation_data": as_pair(validation) or validation}
-    history = model.fit(**fit_arguments(data), epochs=epochs, **fit)
+    history = model.fit(**fit | {"callbacks": callbacks, "validation_data": pair})
     if not min(history.history.get("val_loss", [np.inf])) < before["loss"]:
         model.set_weights(start)
     return history
@@ -194,6 +226,10 @@ def _without_trunk(model, data, validation, batch_size):
         return model, data, validation
 
     def through(pair):
+        if isinstance(pair[0], LazyImages):
+            size = batch_size or 32
+            x = extract_features(trunk, pair[0], size, cache=False, progress=False, spatial=True)
+            return x, pair[1]
         return trunk.predict(pair[0], batch_size=batch_size, verbose=0), pair[1]
 
     return tail, through(pair), held_out and through(held_out)

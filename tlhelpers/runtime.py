@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import dataclass
 
 MINIMUM_PYTHON, TOO_NEW_PYTHON = (3, 11), (3, 14)
+TENSOR_CORES = (7, 0)  # compute capability from which a GPU is much faster in float16
 
 
 class UnsupportedEnvironment(RuntimeError):
@@ -78,8 +79,9 @@ def setup(seed=0, mixed_precision=None):
     seed : int
         Seed of Python's `random`, NumPy and TensorFlow, 0 to 2**32 - 1.
     mixed_precision : bool or None
-        True computes in float16 and keeps weights in float32 (faster on recent GPUs), False
-        computes in float32, None leaves Keras as it is.
+        True lets the layers that are made from now on compute in float16, with weights in float32
+        (Micikevicius et al., 2018), False in float32. None takes float16 where it pays: if all
+        visible GPUs have tensor cores (compute capability 7.0 or more).
 
     Returns
     -------
@@ -111,7 +113,7 @@ def setup(seed=0, mixed_precision=None):
     check_setuptools()
     tf, keras = _import_quietly()
     notes = []
-    gpus = tf.config.list_physical_devices("GPU")
+    gpus = tf.config.get_visible_devices("GPU")
     for gpu in gpus:
         try:
             tf.config.experimental.set_memory_growth(gpu, True)
@@ -121,10 +123,11 @@ def setup(seed=0, mixed_precision=None):
                     f"memory growth of {gpu.name} stays off, because TensorFlow was already in "
                     "use; restart the kernel and call setup first"
                 )
-    if mixed_precision is not None:
-        keras.mixed_precision.set_dtype_policy("mixed_float16" if mixed_precision else "float32")
-        if mixed_precision and not gpus:
-            notes.append("mixed precision makes a CPU slower, not faster")
+    pays = bool(gpus) and all(_has_tensor_cores(tf, gpu) for gpu in gpus)
+    if mixed_precision and not pays:
+        notes.append("mixed precision makes a CPU, or a GPU without tensor cores, no faster")
+    mixed = pays if mixed_precision is None else mixed_precision
+    keras.mixed_precision.set_dtype_policy("mixed_float16" if mixed else "float32")
     keras.utils.set_random_seed(int(seed))
     # known to Keras from now on, as loading a saved model needs
     _ = tlhelpers.HubLayer, tlhelpers.layerwise
@@ -148,6 +151,11 @@ def _device_name(tf, gpus):
         return "CPU"
     name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
     return f"{len(gpus)} x {name}" if len(gpus) > 1 else name
+
+
+def _has_tensor_cores(tf, gpu):
+    details = tf.config.experimental.get_device_details(gpu)
+    return details.get("compute_capability", (0, 0)) >= TENSOR_CORES  # told by NVIDIA's alone
 
 
 def _memory_gib():

@@ -164,6 +164,7 @@ def _layers(model):
 
 
 def _factor(optimizer, weight):
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # under mixed precision
     return optimizer.factor(weight) if hasattr(optimizer, "factor") and optimizer.built else 1.0
 
 

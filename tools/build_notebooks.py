@@ -12,13 +12,13 @@ import os
 import re
 import tempfile
 import time
-import tomllib
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 
 from tlhelpers.report import MIME_TYPE
+from tools.set_repository import BADGE, INSTALL, address, place
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = ROOT / "notebooks"
@@ -30,7 +30,7 @@ SETUP = """\
 import importlib.util
 
 if importlib.util.find_spec("tlhelpers") is None:
-    %pip install --quiet "tlhelpers @ {address}/archive/refs/heads/main.zip"
+    %pip install --quiet "{install}{place}/archive/refs/heads/main.zip"
 
 import tlhelpers as tl
 
@@ -43,21 +43,13 @@ import pandas as pd
 """
 
 
-def address():
-    """The repository's address, from the one place where it stands."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return project["urls"]["Repository"]
-
-
 def setup_cell():
-    return SETUP.format(address=address()).strip()
+    return SETUP.format(install=INSTALL, place=place(address())).strip()
 
 
 def badge(name):
     """Markdown of the Open-in-Colab badge of a notebook."""
-    place = address().removeprefix("https://github.com/")
-    link = f"https://colab.research.google.com/github/{place}/blob/main/notebooks/{name}"
-    return f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({link})"
+    return f"{BADGE}{place(address())}/blob/main/notebooks/{name})"
 
 
 def tags(cell):
