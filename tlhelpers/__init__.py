@@ -35,6 +35,7 @@ _HOME = {
     "extract_features": "features",
     "raw_pixels": "images",
     "transform_images": "images",
+    "views": "images",
     "TextEncoder": "text",
     "ZeroShotClassifier": "zero_shot",
     "key_figures": "report",

@@ -78,15 +78,18 @@ class ImageFiles(LazyImages):
     paths : sequence of str or Path
     size : int
         Of the side, in pixels.
+    crop : (float, float, float) or None
+        Which part of each picture; see `pictures.read`.
     """
 
-    def __init__(self, paths, size):
-        self.paths, self.size = tuple(map(Path, paths)), int(size)
+    def __init__(self, paths, size, crop=pictures.CENTRE):
+        self.paths, self.size, self.crop = tuple(map(Path, paths)), int(size), crop
         super().__init__(len(self.paths), (self.size, self.size, 3))
 
     def make(self, at):
         made, bad = np.zeros((len(at), *self.image_shape), np.float32), {}
-        for i, picture in enumerate(pictures.read_many([self.paths[p] for p in at], self.size)):
+        paths = [self.paths[place] for place in at]
+        for i, picture in enumerate(pictures.read_many(paths, self.size, self.crop)):
             if isinstance(picture, pictures.Unreadable):
                 bad[self.paths[at[i]].name] = picture
             else:
@@ -103,7 +106,8 @@ class ImageFiles(LazyImages):
     def digests(self):
         def digest(at):
             content = self.paths[at].read_bytes() if self.paths[at].is_file() else b""
-            return hashlib.sha256(content + f" {self.size} {pictures.VERSION}".encode()).digest()
+            reading = f" {self.size} {self.crop} {pictures.VERSION}"
+            return hashlib.sha256(content + reading.encode()).digest()
 
         with ThreadPoolExecutor() as pool:
             return list(pool.map(digest, self.at))
@@ -150,6 +154,48 @@ def transform_images(images, function, **arguments):
     if isinstance(images, LazyImages):
         return Transformed(images, function, arguments)
     return function(images, **arguments)
+
+
+def views(images, part=0.75):
+    """Seven looks at each picture: its middle square, all of it, and five smaller squares.
+
+    The squares lie in the corners and in the middle, and are resized to the size of the images.
+    Averaging what a network says of several crops: Krizhevsky, Sutskever and Hinton, "ImageNet
+    classification with deep convolutional neural networks" (2012).
+
+    Parameters
+    ----------
+    images : array or LazyImages `[n, height, width, 3]`
+        Parts of pictures in files are cut out of the files, sides beyond the middle square too.
+        For square images the first two looks are the same, and one of them is left out.
+    part : float
+        Side of the smaller squares, as a share of the picture's shorter side.
+
+    Returns
+    -------
+    list of arrays or LazyImages, each like `images`
+    """
+    places = [(0, 0), (1, 0), (0, 1), (1, 1), (0.5, 0.5)]
+    if isinstance(images, ImageFiles):
+        looks = [copy.copy(images) for _ in range(len(places) + 1)]
+        for look, crop in zip(looks, [None, *((part, *place) for place in places)], strict=True):
+            look.crop = crop
+        return [images, *looks]
+    looks = [transform_images(images, _part, share=part, place=place) for place in places]
+    return [images, *looks]
+
+
+def _part(images, share, place):
+    import keras
+
+    height, width = images.shape[1:3]
+    sides = [round(share * side) for side in (height, width)]
+    left, top = (
+        round(free * at)
+        for free, at in zip((width - sides[1], height - sides[0]), place, strict=True)
+    )
+    cut = images[:, top : top + sides[0], left : left + sides[1]]
+    return np.asarray(keras.ops.image.resize(cut, (height, width)))
 
 
 def raw_pixels(images, size=32):

@@ -16,17 +16,23 @@ class Unreadable(ValueError):
     """A picture that cannot be used; the message says why."""
 
 
-def read(path, size):
+CENTRE = (1.0, 0.5, 0.5)  # the middle square
+
+
+def read(path, size, crop=CENTRE):
     """A picture file as float32 `[size, size, 3]` in `[0, 1]`.
 
     It is turned upright (EXIF), its first frame taken, transparency laid on white, 16 bits and
-    CMYK brought to RGB; then its middle square is resized.
+    CMYK brought to RGB; then a square of it is resized.
 
     Parameters
     ----------
     path : str or Path
     size : int
         Of the side, in pixels.
+    crop : (float, float, float) or None
+        Side of the square as a share of the picture's shorter side; where it lies across and down,
+        from 0 to 1. None squeezes the whole picture into the square.
 
     Raises
     ------
@@ -43,7 +49,8 @@ def read(path, size):
             width, height = picture.size
             if width * height > MOST_PIXELS:
                 raise Unreadable(f"{width} x {height} pixels, more than {MOST_PIXELS:,}")
-            picture.draft("RGB", (2 * size, 2 * size))  # JPEG: decode no more than is needed
+            needed = int(2 * size / (crop or CENTRE)[0])
+            picture.draft("RGB", (needed, needed))  # JPEG: decode no more than is needed
             picture.seek(0)
             picture.load()
             picture = _as_rgb(ImageOps.exif_transpose(picture))
@@ -62,11 +69,17 @@ def read(path, size):
         raise Unreadable("too many pixels: a decompression bomb") from None
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError, OverflowError) as error:
         raise Unreadable(f"broken: {error}") from None
-    square = ImageOps.fit(picture, (size, size), Image.Resampling.BILINEAR)
+    if crop is None:
+        box = (0, 0, *picture.size)
+    else:
+        side = crop[0] * min(picture.size)
+        corner = [(long - side) * place for long, place in zip(picture.size, crop[1:], strict=True)]
+        box = (*corner, corner[0] + side, corner[1] + side)
+    square = picture.resize((size, size), Image.Resampling.BILINEAR, box)
     return np.asarray(square, np.float32) / 255
 
 
-def read_many(paths, size):
+def read_many(paths, size, crop=CENTRE):
     """Each picture in turn, read as `read` does; an `Unreadable` stands where one cannot be.
 
     Several are decoded at a time. Pillow's warnings (large pictures, odd metadata) are silenced.
@@ -74,7 +87,7 @@ def read_many(paths, size):
 
     def attempt(path):
         try:
-            return read(path, size)
+            return read(path, size, crop)
         except Unreadable as reason:
             return reason
 
