@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from .backup import Backup, identify
 from .batches import as_pair, first_batches, fit_arguments, loss_name
 from .memory import check_memory
 from .split import split_at
@@ -24,7 +25,16 @@ class Histories(NamedTuple):
 
 
 def fine_tune(
-    model, data, validation=None, *, base=None, last=1, learning_rate=1e-4, epochs=(20, 10), **fit
+    model,
+    data,
+    validation=None,
+    *,
+    base=None,
+    last=1,
+    learning_rate=1e-4,
+    epochs=(20, 10),
+    backup=None,
+    **fit,
 ):
     """Train the head on the frozen network, then the last blocks and the head together.
 
@@ -54,6 +64,13 @@ def fine_tune(
     epochs : (int, int)
         Of the first stage (where the head is not solved) and of the second; 0 in the first for a
         head that is trained already.
+    backup : str or path, optional
+        Folder (on Colab one of the mounted Drive) in which the state is kept after each epoch, so
+        that the same call in a new process goes on there, with the same result as if nothing had
+        happened. What is finished is not trained again: the call gives its weights and histories
+        back. Also restored are the optimizer, early stopping, the seeds of dropout and the order
+        of arrays. Not restored are the state of your `callbacks` and the order of a
+        tf.data.Dataset, which should not depend on earlier epochs.
     **fit
         Goes to Keras' `fit` in both stages: `batch_size`, `callbacks`, `class_weight`, `verbose`.
 
@@ -66,7 +83,7 @@ def fine_tune(
     ------
     TypeError, ValueError
         Data of another kind; a base that cannot be found or has no such number of blocks; no head;
-        a loss that cannot be guessed.
+        a loss that cannot be guessed; a backup of another model, other data or arguments.
 
     Notes
     -----
@@ -85,29 +102,38 @@ def fine_tune(
             f"{model.name} holds no model or HubLayer with weights, so that its pretrained part is "
             "not known. Give it: fine_tune(model, data, base=…)."
         )
-    if not model.built:
-        model(first_batches(data, 1)[0][0][:1], training=False)
-    loss = model.loss if model.compiled else _guess_loss(model, data)
-    unfreeze(base, last=last)  # says whether there are so many blocks, before anything is trained
-    freeze(base)
-    if not model.trainable_weights:
-        raise ValueError(
-            f"Nothing in {model.name} trains beside {base.name}. Put a head on it: "
-            "keras.Sequential([base, keras.layers.Dense(classes)])."
-        )
-    size = fit.get("batch_size")
-    cut = _without_trunk(model, data, validation, size)
-    dense = _linear_head(*cut[:2], loss) if epochs[0] else None
-    if dense is None:
-        head = _train(*cut, loss, keras.optimizers.Adam(), epochs[0], fit)
-    else:
-        head = _solve(dense, *cut, loss, fit.get("class_weight"))
-    unfreeze(base, last=last)
-    cut = _without_trunk(model, data, validation, size)
-    optimizer = keras.optimizers.Adam(learning_rate)
-    tuning = _train(*cut, loss, optimizer, epochs[1], fit)
-    _compile(model, optimizer, loss)
-    return Histories(head, tuning)
+    arguments = {"last": last, "learning_rate": learning_rate, "epochs": epochs}
+    arguments |= {key: fit.get(key) for key in ("batch_size", "class_weight", "shuffle")}
+    with model.distribute_strategy.scope():
+        if not model.built:
+            model(first_batches(data, 1)[0][0][:1], training=False)
+        loss = model.loss if model.compiled else _guess_loss(model, data)
+        unfreeze(base, last=last)  # says whether there are so many blocks, before all training
+        freeze(base)
+        if not model.trainable_weights:
+            raise ValueError(
+                f"Nothing in {model.name} trains beside {base.name}. Put a head on it: "
+                "keras.Sequential([base, keras.layers.Dense(classes)])."
+            )
+        backup = Backup(backup, model, base, (data, validation), arguments)
+        optimizer = keras.optimizers.Adam(learning_rate)
+
+        def head():
+            cut = _without_trunk(model, data, validation, fit.get("batch_size"))
+            dense = _linear_head(*cut[:2], loss) if epochs[0] else None
+            if dense is not None:
+                return cut[0], _solve(dense, *cut, loss, fit.get("class_weight"))
+            return cut[0], _train(*cut, loss, keras.optimizers.Adam(), epochs[0], backup, fit)
+
+        def tuning():
+            cut = _without_trunk(model, data, validation, fit.get("batch_size"))
+            return cut[0], _train(*cut, loss, optimizer, epochs[1], backup, fit)
+
+        first = backup.stage("head", head)
+        unfreeze(base, last=last)
+        second = backup.stage("tuning", tuning)
+        _compile(model, optimizer, loss)
+    return Histories(first, second)
 
 
 def _linear_head(model, data, loss):
@@ -159,17 +185,17 @@ def _numbers(labels):
     return labels.argmax(axis=1) if _is_one_hot(labels) else labels.ravel()
 
 
-def _train(model, data, validation, loss, optimizer, epochs, fit):
+def _train(model, data, validation, loss, optimizer, epochs, backup, fit):
     """Train what is free; keep the best weights by validation, those at the start among them."""
     _compile(model, optimizer, loss)
     if validation is None:
-        return model.fit(**fit_arguments(data), epochs=epochs, **fit)
+        return backup.fit(model, data, epochs, **fit)
     start = model.get_weights()
     before = model.evaluate(**fit_arguments(validation), verbose=0, return_dict=True)
     best = keras.callbacks.EarlyStopping("val_loss", patience=PATIENCE, restore_best_weights=True)
     callbacks = [best, *(fit.get("callbacks") or ())]
     fit = fit | {"callbacks": callbacks, "validation_data": as_pair(validation) or validation}
-    history = model.fit(**fit_arguments(data), epochs=epochs, **fit)
+    history = backup.fit(model, data, epochs, **fit)
     if not min(history.history.get("val_loss", [np.inf])) < before["loss"]:
         model.set_weights(start)
     return history
