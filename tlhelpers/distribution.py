@@ -211,13 +211,19 @@ def run_once(function, *args, **kwargs):
     return strategy.experimental_local_results(strategy.run(function, args, kwargs))[0]
 
 
-def check_scope(name, variables):
-    """Raise ValueError if variables that train were made outside of the current strategy."""
+def check_training(layer):
+    """Raise ValueError if a HubLayer cannot train under the current strategy."""
     strategy = tf.distribute.get_strategy()
-    if tf.distribute.has_strategy() and not all(
-        strategy.extended.variable_created_in_scope(variable) for variable in variables
-    ):
+    if strategy.num_replicas_in_sync == 1:
+        return
+    created = strategy.extended.variable_created_in_scope
+    if not all(created(weight.value) for weight in layer.trainable_weights):
         raise ValueError(
-            f"{name} was made outside of the strategy under which it is to train. Make it, and the "
-            "model around it, inside `with tl.strategy().scope():`."
+            f"{layer.name} was made outside of the strategy under which it is to train. Make it, "
+            "and the model around it, inside `with tl.strategy().scope():`."
+        )
+    if layer.batch_norm == "update" and layer._statistics:
+        raise ValueError(
+            f"{layer.name} has batch_norm='update', but each of the {strategy.num_replicas_in_sync}"
+            " replicas would move the statistics for itself. Use batch_norm='frozen'."
         )

@@ -251,7 +251,7 @@ class HubLayer(keras.layers.Layer):
         if self._given.signature:
             self._check_trainable()
         if self.trainable and training is True:
-            distribution.check_scope(self.name, [w.value for w in self.trainable_weights])
+            distribution.check_training(self)
         inference = not self.trainable or (self.batch_norm == "frozen" and self._statistics)
         if tf.is_tensor(training) and not inference:
             outputs = tf.cond(

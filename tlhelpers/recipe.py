@@ -170,6 +170,7 @@ def _solve(dense, model, data, validation, loss, class_weight):
     dense.set_weights([kernel, bias] if dense.use_bias else [kernel])
     _compile(model, "sgd", loss)
     history = keras.callbacks.History()
+    history.epoch = [0]
     for prefix, each in (("", data), ("val_", validation)):
         if each is not None:
             reached = model.evaluate(*each, verbose=0, return_dict=True)
