@@ -1,6 +1,6 @@
 """A fine-tuning with a backup, which kills its own process where it is told to.
 
-python resume.py FOLDER RESULT.npz [after a number of batches, or -1] [in the writing of a file]
+python resume.py FOLDER [after a number of batches, or -1] [in the writing of a file]
 """
 
 import os
@@ -13,9 +13,9 @@ import keras
 import numpy as np
 
 import tlhelpers as tl
-from tlhelpers import backup
+from tlhelpers import kept
 
-EPOCHS = (4, 4)
+EPOCHS = (3, 3)
 
 
 def die():
@@ -75,9 +75,7 @@ def run(folder, *callbacks, whole=None, **options):
     whole, spy = whole or model(), Spy()
     options = {"epochs": EPOCHS, "learning_rate": 1e-2, "batch_size": 8, "verbose": 0} | options
     callbacks = [*callbacks, spy]
-    histories = tl.fine_tune(
-        whole, pair(0), pair(1), backup=folder, callbacks=callbacks, **options
-    )
+    histories = tl.fine_tune(whole, pair(0), pair(1), backup=folder, callbacks=callbacks, **options)
     return whole, histories, spy
 
 
@@ -105,11 +103,11 @@ def die_in_writing(number):
         file.flush()
         die()
 
-    backup.np.savez = half
+    kept.np.savez = half
 
 
 if __name__ == "__main__":
-    folder, target, *when = sys.argv[1:]
+    folder, *when = sys.argv[1:]
     batches, writing = (*map(int, when), -1, -1)[:2]
     die_in_writing(writing)
-    np.savez(target, **result(*run(folder, Kill(batches))))
+    run(folder, Kill(batches))

@@ -1,30 +1,22 @@
 """Training in stages that goes on where it was cut off.
 
 Keras' own `BackupAndRestore` is made for one `fit`. It writes weights and epoch to two files, in
-place: a process that dies between them comes back with the weights of one epoch and the number of
-another, and one that dies in the first leaves no weights. It keeps neither what early stopping knows
-nor the history, and after a restart data are shuffled as in the first epoch.
+place: a process that dies between the two comes back with the weights of one epoch and the number
+of another. It keeps neither what early stopping knows nor the history, and after a restart data are
+shuffled as in the first epoch.
 """
 
 import hashlib
 import json
 import math
-import os
 import random
-import tempfile
-import warnings
-import zipfile
-import zlib
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from . import distribution
-from .batches import as_pair, fit_arguments
-
-_DAMAGED = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
+from . import distribution, kept
+from .batches import as_pair, fit_arguments, in_order
 
 
 class Backup:
@@ -57,6 +49,7 @@ class Backup:
         seed = distribution.everywhere(random.randrange(2**31))[0][0]
         found = self._read("start")
         if found is None:
+            self._check_empty()
             pretrained = {id(variable) for variable in base.variables}
             head = [variable for variable in model.variables if id(variable) not in pretrained]
             found = {"identity": identity, "seed": seed}, self._values(head)
@@ -127,32 +120,15 @@ class Backup:
 
     def _read(self, stem):
         """`(what it tells, arrays)` of a file; None if it is absent or not whole."""
-        try:
-            with np.load(self.folder / f"{stem}.npz", allow_pickle=False) as file:
-                values = {key: file[key] for key in file.files}  # numpy checks each array's CRC
-            return json.loads(str(values.pop("told"))), values
-        except _DAMAGED:
-            return None
+        values = kept.read_arrays(self.folder / f"{stem}.npz")
+        return values and (json.loads(str(values.pop("told"))), values)
 
     def _write(self, stem, told, values):
-        """Write beside, then rename: what was there is lost only once the new file is whole."""
-        if not distribution.is_chief():
-            return
-        told, temporary = json.dumps(told, default=float), None
-        try:
-            with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".part", delete=False) as file:
-                temporary = file.name
-                np.savez(file, told=told, **values)
-            os.replace(temporary, self.folder / f"{stem}.npz")
-        except OSError as error:
-            warnings.warn(
-                f"Training goes on, but its state was not kept: cannot write to {self.folder} "
-                f"({error.strerror or error}). Make room there, or mount the drive again.",
-                stacklevel=3,
-            )
-        finally:
-            if temporary and os.path.exists(temporary):
-                os.remove(temporary)
+        if distribution.is_chief():
+            values = {"told": json.dumps(told, default=float), **values}
+            what = "Training goes on, but its state was not kept"
+            mend = "Make room there, or mount the drive again."
+            kept.write_arrays(self.folder / f"{stem}.npz", values, what, mend)
 
     # Values -----------------------------------------------------------------------------------
 
@@ -167,11 +143,18 @@ class Backup:
 
     # Who it is --------------------------------------------------------------------------------
 
-    def _refuse(self, kept, given):
-        other = [name for name in given if kept.get(name) != given[name]]
+    def _check_empty(self):
+        if [*self.folder.glob("head*.npz"), *self.folder.glob("tuning*.npz")]:
+            raise ValueError(
+                f"{self.folder} holds a backup whose start.npz is missing or damaged, so that it "
+                "cannot be told what it is of. Put that file back, or give another folder."
+            )
+
+    def _refuse(self, known, given):
+        other = [name for name in given if known.get(name) != given[name]]
         if other:
             what = ", ".join(
-                f"{name} ({kept.get(name)}, now {given[name]})" if name == "arguments" else name
+                f"{name} ({known.get(name)}, now {given[name]})" if name == "arguments" else name
                 for name in other
             )
             raise ValueError(
@@ -211,7 +194,7 @@ class _Keep(keras.callbacks.Callback):
         if self._stopping is not None and told["stopping"]:
             vars(self._stopping).update(told["stopping"])
             count = sum(key.startswith("b") for key in values)
-            self._stopping.best_weights = [values[f"b{i}"] for i in range(count)]
+            self._stopping.best_weights = [values[f"b{i}"] for i in range(count)] or None
 
     def on_epoch_end(self, epoch, logs=None):
         values = self._backup._values(self.model.variables)
@@ -229,29 +212,6 @@ class _Keep(keras.callbacks.Callback):
             "stopped": bool(self.model.stop_training),
         }
         self._backup.keep_epoch(told, values)
-
-
-def in_order(arrays, size, seed, epochs):
-    """Batches of all these epochs, one after the other; the order in each depends on its number.
-
-    Without a seed the order is that of the arrays.
-    """
-    count = len(arrays[1])
-    arrays = keras.tree.map_structure(tf.convert_to_tensor, arrays)
-
-    def order(epoch):
-        positions = tf.range(count, dtype=tf.int64)
-        if seed is not None:
-            positions = tf.random.experimental.stateless_shuffle(positions, [seed, epoch])
-        return tf.data.Dataset.from_tensor_slices(positions).batch(size)
-
-    def take(positions):
-        return keras.tree.map_structure(lambda array: tf.gather(array, positions), arrays)
-
-    data = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(order).map(take)
-    options = tf.data.Options()
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return data.with_options(options).prefetch(tf.data.AUTOTUNE)
 
 
 def identify(model, base, data, arguments):

@@ -1,5 +1,6 @@
 """From one device to many: which strategy fits, and passes that all its replicas share."""
 
+import contextlib
 import functools
 import json
 import os
@@ -13,13 +14,13 @@ def strategy(virtual_cpus=None):
 
     What is made inside `with tl.strategy().scope():` and trained or extracted there uses all of
     them: each replica takes an equal part of every batch (`batch_size` stays that of the whole),
-    and gradients are summed. Every call in a process gives the same strategy.
+    and gradients are summed. The same call gives the same strategy again.
 
     Parameters
     ----------
     virtual_cpus : int, optional
         Split the processor into so many devices and use those, to try out on a laptop what is
-        meant for several GPUs. Nothing becomes faster. To be called before TensorFlow computes
+        meant for several GPUs; nothing becomes faster. To be asked for before TensorFlow computes
         anything.
 
     Returns
@@ -101,10 +102,8 @@ class _Workers(tf.distribute.MultiWorkerMirroredStrategy):
 def _split_cpu(count):
     cpu = tf.config.list_physical_devices("CPU")[0]
     parts = [tf.config.LogicalDeviceConfiguration()] * count
-    try:
+    with contextlib.suppress(RuntimeError):  # TensorFlow is in use: its devices are what they are
         tf.config.set_logical_device_configuration(cpu, parts)
-    except RuntimeError:  # TensorFlow is in use: the devices are what they are
-        pass
     devices = tf.config.list_logical_devices("CPU")
     if len(devices) < count:
         raise RuntimeError(

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from .backup import Backup, identify
+from .backup import Backup
 from .batches import as_pair, first_batches, fit_arguments, loss_name
 from .memory import check_memory
 from .split import split_at
