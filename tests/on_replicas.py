@@ -132,6 +132,9 @@ def check_refusals(strategy):
             model.compile("sgd", LOSS)
             with pytest.raises(ValueError, match=message):
                 model.fit(*pair(8), verbose=0)
+    model = network()
+    with strategy.scope(), pytest.raises(ValueError, match="outside of the strategy"):
+        fine_tuning(model)
 
 
 class Interrupt(keras.callbacks.Callback):

@@ -210,19 +210,22 @@ def run_once(function, *args, **kwargs):
     return strategy.experimental_local_results(strategy.run(function, args, kwargs))[0]
 
 
-def check_training(layer):
-    """Raise ValueError if a HubLayer cannot train under the current strategy."""
+def check_made_here(name, weights):
+    """Raise ValueError if weights that train were made outside of the current strategy's scope."""
     strategy = tf.distribute.get_strategy()
-    if strategy.num_replicas_in_sync == 1:
-        return
     created = strategy.extended.variable_created_in_scope
-    if not all(created(weight.value) for weight in layer.trainable_weights):
+    if tf.distribute.has_strategy() and not all(created(weight.value) for weight in weights):
         raise ValueError(
-            f"{layer.name} was made outside of the strategy under which it is to train. Make it, "
-            "and the model around it, inside `with tl.strategy().scope():`."
+            f"{name} was made outside of the strategy under which it is to train. Make it, and the "
+            "model around it, inside `with tl.strategy().scope():`."
         )
-    if layer.batch_norm == "update" and layer._statistics:
+
+
+def check_statistics(name):
+    """Raise ValueError if there are several replicas, each with BatchNorm statistics of its own."""
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if replicas > 1:
         raise ValueError(
-            f"{layer.name} has batch_norm='update', but each of the {strategy.num_replicas_in_sync}"
-            " replicas would move the statistics for itself. Use batch_norm='frozen'."
+            f"{name} has batch_norm='update', but each of the {replicas} replicas would move the "
+            "statistics for itself. Use batch_norm='frozen'."
         )

@@ -251,7 +251,9 @@ class HubLayer(keras.layers.Layer):
         if self._given.signature:
             self._check_trainable()
         if self.trainable and training is True:
-            distribution.check_training(self)
+            distribution.check_made_here(self.name, self.trainable_weights)
+            if self.batch_norm == "update" and self._statistics:
+                distribution.check_statistics(self.name)
         inference = not self.trainable or (self.batch_norm == "frozen" and self._statistics)
         if tf.is_tensor(training) and not inference:
             outputs = tf.cond(

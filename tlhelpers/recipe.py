@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from . import distribution
 from .backup import Backup
 from .batches import as_pair, first_batches, fit_arguments, loss_name
 from .memory import check_memory
@@ -83,7 +84,8 @@ def fine_tune(
     ------
     TypeError, ValueError
         Data of another kind; a base that cannot be found or has no such number of blocks; no head;
-        a loss that cannot be guessed; a backup of another model, other data or arguments.
+        a loss that cannot be guessed; a backup of another model, other data or arguments; a model
+        made outside of the strategy's scope.
 
     Notes
     -----
@@ -107,6 +109,7 @@ def fine_tune(
     with model.distribute_strategy.scope():
         if not model.built:
             model(first_batches(data, 1)[0][0][:1], training=False)
+        distribution.check_made_here(model.name, model.weights)
         loss = model.loss if model.compiled else _guess_loss(model, data)
         unfreeze(base, last=last)  # says whether there are so many blocks, before all training
         freeze(base)
