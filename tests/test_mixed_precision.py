@@ -131,7 +131,7 @@ def test_exported_module_is_float32(begin, mixed, pairs, tmp_path):
 
 def test_embedded_network_computes_in_float32(mixed, digits):
     """Its file says so; its features are those of the module."""
-    network = keras.models.load_model(digits.backbone_file)
+    network = digits.network()
     assert {layer.compute_dtype for layer in network.layers if layer.weights} == {"float32"}
     images = digits.validation.images[:8]
     np.testing.assert_allclose(network(images), tl.HubLayer(digits.backbone)(images), atol=1e-4)

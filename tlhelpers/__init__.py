@@ -17,6 +17,7 @@ _HOME = {
     "TextSplit": "splits",
     "TextTask": "texts",
     "HubLayer": "hub",
+    "strategy": "distribution",
     "export_module": "export",
     "fetch_module": "fetch",
     "mirror": "fetch",

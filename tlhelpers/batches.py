@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from .images import LazyImages
-from .streams import labelled_batches
+from .streams import batches_in, labelled_batches
 
 
 def as_pair(data):
@@ -77,6 +77,37 @@ def first_batches(data, count, size=32):
             for p in parts
         ]
     return list(itertools.islice(itertools.cycle(batches), count))
+
+
+def in_order(arrays, size, seed, epochs):
+    """Batches of all these epochs, one after the other; the order in each depends on its number.
+
+    Without a seed the order is that of the arrays.
+    """
+    count = len(arrays[1])
+    if isinstance(arrays[0], LazyImages):
+
+        def orders():
+            for epoch in epochs:
+                rng = np.random.default_rng([seed or 0, epoch])
+                yield np.arange(count) if seed is None else rng.permutation(count)
+
+        return batches_in(orders, *arrays, size)
+    arrays = keras.tree.map_structure(tf.convert_to_tensor, arrays)
+
+    def order(epoch):
+        positions = tf.range(count, dtype=tf.int64)
+        if seed is not None:
+            positions = tf.random.experimental.stateless_shuffle(positions, [seed, epoch])
+        return tf.data.Dataset.from_tensor_slices(positions).batch(size)
+
+    def take(positions):
+        return keras.tree.map_structure(lambda array: tf.gather(array, positions), arrays)
+
+    data = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(order).map(take)
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return data.with_options(options).prefetch(tf.data.AUTOTUNE)
 
 
 def loss_name(loss):

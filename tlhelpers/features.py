@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from . import kept
+from . import distribution, kept
 from .images import LazyImages
 from .memory import batches_fit, check_memory
 from .streams import image_batches
@@ -31,7 +31,8 @@ def extract_features(
         float16 and float64 are converted. LazyImages are read a few batches at a time, while the
         network works on those before.
     batch_size : int
-        Images a forward pass.
+        Images a forward pass, for each replica where a strategy has several (`tl.strategy`): all
+        of them share the work, each process gets all features, and the first one keeps them.
     cache : bool
         Keep the features in `tlhelpers.cache.cache_dir()` under a key made of the content of the
         images, the weights and the architecture: change one of them and the pass is made again.
@@ -72,14 +73,13 @@ def extract_features(
     if not layer_or_model.built:  # now: its weights are part of the key
         layer_or_model(np.asarray(images[:1]), training=False)
     path = _cache_path(layer_or_model, images) if cache else None
-    if path is not None:
-        found = kept.read(path, len(images))
-        if found is not None:
-            return found
+    found = None if path is None else kept.read(path, len(images))
+    if _all_have(found, images):
+        return found
     _check_output(layer_or_model, images, progress, spatial)
     with batches_fit(min(batch_size, len(images))):
         features = _forward(layer_or_model, images, batch_size, progress)
-    if path is not None:
+    if path is not None and distribution.is_chief():
         kept.write(path, features)
     return features
 
@@ -168,20 +168,31 @@ def _check_output(network, images, progress, spatial):
             print(f"{len(images)} activations of shape {list(shape)}: {size / 2**20:.0f} MiB")
 
 
+def _all_have(found, images):
+    """Whether all processes found the features; else all must compute their parts."""
+    lengths, founds = zip(*distribution.everywhere(len(images), found is not None), strict=True)
+    if len(set(lengths)) > 1:
+        raise ValueError(
+            f"The workers were given different numbers of images: {list(lengths)}. Give all of "
+            "them all images; each takes its part by itself."
+        )
+    return all(founds)
+
+
 def _forward(network, images, batch_size, progress):
-    @tf.function(input_signature=[tf.TensorSpec((None, *images.shape[1:]), tf.float32)])
     def forward(batch):
         return network(batch, training=False)
 
+    forward = distribution.shared(forward, tf.TensorSpec((None, *images.shape[1:]), tf.float32))
+    batch_size *= tf.distribute.get_strategy().num_replicas_in_sync
     if isinstance(images, LazyImages):
         batches = (check_images(batch.numpy()) for batch in image_batches(images, batch_size))
     else:
         batches = (images[i : i + batch_size] for i in range(0, len(images), batch_size))
-    count = -(-len(images) // batch_size)
     bar = tqdm(
         batches,
         desc="features",
-        total=count,
+        total=-(-len(images) // batch_size),
         leave=False,
         delay=2,
         file=sys.stdout,

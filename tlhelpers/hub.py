@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import keras
 import tensorflow as tf
 
-from . import saved_model, tensors
+from . import distribution, saved_model, tensors
 from .block_names import choose_blocks, name_blocks, sort_by_use
 
 
@@ -250,6 +250,10 @@ class HubLayer(keras.layers.Layer):
     def call(self, inputs, training=None):
         if self._given.signature:
             self._check_trainable()
+        if self.trainable and training is True:
+            distribution.check_made_here(self.name, self.trainable_weights)
+            if self.batch_norm == "update" and self._statistics:
+                distribution.check_statistics(self.name)
         inference = not self.trainable or (self.batch_norm == "frozen" and self._statistics)
         if tf.is_tensor(training) and not inference:
             outputs = tf.cond(
@@ -278,7 +282,7 @@ class HubLayer(keras.layers.Layer):
         if not saved_model.traces(function):
             return function(*inputs, **arguments)
         try:
-            return function(*inputs, **arguments)
+            return distribution.run_once(function, *inputs, **arguments)
         except (TypeError, ValueError) as error:  # a loaded function only fails so on its inputs
             raise ValueError(
                 f"The module {self.handle!r} does not take these inputs: "

@@ -7,6 +7,8 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from . import distribution
+from .backup import Backup
 from .batches import as_pair, first_batches, fit_arguments, loss_name
 from .features import extract_features
 from .images import LazyImages
@@ -26,7 +28,16 @@ class Histories(NamedTuple):
 
 
 def fine_tune(
-    model, data, validation=None, *, base=None, last=1, learning_rate=1e-4, epochs=(20, 10), **fit
+    model,
+    data,
+    validation=None,
+    *,
+    base=None,
+    last=1,
+    learning_rate=1e-4,
+    epochs=(20, 10),
+    backup=None,
+    **fit,
 ):
     """Train the head on the frozen network, then the last blocks and the head together.
 
@@ -56,6 +67,13 @@ def fine_tune(
     epochs : (int, int)
         Of the first stage (where the head is not solved) and of the second; 0 in the first for a
         head that is trained already.
+    backup : str or path, optional
+        Folder (on Colab one of the mounted Drive) in which the state is kept after each epoch, so
+        that the same call in a new process goes on there, with the same result as if nothing had
+        happened. What is finished is not trained again: the call gives its weights and histories
+        back. Also restored are the optimizer, early stopping, the seeds of dropout and the order
+        of arrays. Not restored are the state of your `callbacks` and the order of a
+        tf.data.Dataset, which should not depend on earlier epochs.
     **fit
         Goes to Keras' `fit` in both stages: `batch_size`, `callbacks`, `class_weight`, `verbose`.
 
@@ -68,7 +86,8 @@ def fine_tune(
     ------
     TypeError, ValueError
         Data of another kind; a base that cannot be found or has no such number of blocks; no head;
-        a loss that cannot be guessed.
+        a loss that cannot be guessed; a backup of another model, other data or arguments; a model
+        made outside of the strategy's scope.
     MemoryError
         The GPU has no room for a batch; the message says what to try, and the weights are those
         before the call.
@@ -90,45 +109,51 @@ def fine_tune(
             f"{model.name} holds no model or HubLayer with weights, so that its pretrained part is "
             "not known. Give it: fine_tune(model, data, base=…)."
         )
-    if not model.built:
-        model(first_batches(data, 1)[0][0][:1], training=False)
-    loss = model.loss if model.compiled else _guess_loss(model, data)
-    unfreeze(base, last=last)  # says whether there are so many blocks, before anything is trained
-    freeze(base)
-    if not model.trainable_weights:
-        raise ValueError(
-            f"Nothing in {model.name} trains beside {base.name}. Put a head on it: "
-            "keras.Sequential([base, keras.layers.Dense(classes)])."
-        )
-    start, depth = model.get_weights(), last or len(blocks(base))
-    batch = _batch(data, fit.get("batch_size"))
-    fewer = [f"fewer blocks, last={depth - 1}"] if depth > 1 else []
-    try:
-        with batches_fit(beside=" with all blocks frozen", **batch):
-            head = _first_stage(model, data, validation, loss, epochs[0], fit)
-        unfreeze(base, last=last)
-        free = f" with {depth} block{'s'[: depth > 1]} unfrozen"
-        with batches_fit(beside=free, otherwise=fewer, **batch):
-            tuning = _second_stage(model, data, validation, loss, learning_rate, epochs[1], fit)
-    except MemoryError:
-        model.set_weights(start)
-        raise
-    return Histories(head, tuning)
+    arguments = {"last": last, "learning_rate": learning_rate, "epochs": epochs}
+    arguments |= {key: fit.get(key) for key in ("batch_size", "class_weight", "shuffle")}
+    with model.distribute_strategy.scope():
+        if not model.built:
+            model(first_batches(data, 1)[0][0][:1], training=False)
+        distribution.check_made_here(model.name, model.weights)
+        loss = model.loss if model.compiled else _guess_loss(model, data)
+        unfreeze(base, last=last)  # says whether there are so many blocks, before all training
+        freeze(base)
+        if not model.trainable_weights:
+            raise ValueError(
+                f"Nothing in {model.name} trains beside {base.name}. Put a head on it: "
+                "keras.Sequential([base, keras.layers.Dense(classes)])."
+            )
+        backup = Backup(backup, model, base, (data, validation), arguments)
+        optimizers = [keras.optimizers.Adam(learning_rate)]
 
+        def head():
+            cut = _without_trunk(model, data, validation, fit.get("batch_size"))
+            dense = _linear_head(*cut[:2], loss) if epochs[0] else None
+            if dense is not None:
+                return cut[0], _solve(dense, *cut, loss, fit.get("class_weight"))
+            return cut[0], _train(*cut, loss, keras.optimizers.Adam(), epochs[0], backup, fit)
 
-def _first_stage(model, data, validation, loss, epochs, fit):
-    cut = _without_trunk(model, data, validation, fit.get("batch_size"))
-    dense = _linear_head(*cut[:2], loss) if epochs else None
-    if dense is None:
-        return _train(*cut, loss, keras.optimizers.Adam(), epochs, fit)
-    return _solve(dense, *cut, loss, fit.get("class_weight"))
+        def tuning():
+            cut = _without_trunk(model, data, validation, fit.get("batch_size"))
+            history = _train(*cut, loss, optimizers[0], epochs[1], backup, fit)
+            optimizers.append(cut[0].optimizer)  # with its loss scale under mixed precision
+            return cut[0], history
 
-
-def _second_stage(model, data, validation, loss, learning_rate, epochs, fit):
-    cut = _without_trunk(model, data, validation, fit.get("batch_size"))
-    history = _train(*cut, loss, keras.optimizers.Adam(learning_rate), epochs, fit)
-    _compile(model, cut[0].optimizer, loss)  # as it is now, with its scale under mixed precision
-    return history
+        start, depth = model.get_weights(), last or len(blocks(base))
+        batch = _batch(data, fit.get("batch_size"))
+        fewer = [f"fewer blocks, last={depth - 1}"] if depth > 1 else []
+        try:
+            with batches_fit(beside=" with all blocks frozen", **batch):
+                first = backup.stage("head", head)
+            unfreeze(base, last=last)
+            free = f" with {depth} block{'s'[: depth > 1]} unfrozen"
+            with batches_fit(beside=free, otherwise=fewer, **batch):
+                second = backup.stage("tuning", tuning)
+        except MemoryError:
+            model.set_weights(start)
+            raise
+        _compile(model, optimizers[-1], loss)
+    return Histories(first, second)
 
 
 def _batch(data, size):
@@ -173,6 +198,7 @@ def _solve(dense, model, data, validation, loss, class_weight):
     dense.set_weights([kernel, bias] if dense.use_bias else [kernel])
     _compile(model, "sgd", loss)
     history = keras.callbacks.History()
+    history.epoch = [0]
     for prefix, each in (("", data), ("val_", validation)):
         if each is not None:
             reached = model.evaluate(*each, verbose=0, return_dict=True)
@@ -188,20 +214,18 @@ def _numbers(labels):
     return labels.argmax(axis=1) if _is_one_hot(labels) else labels.ravel()
 
 
-def _train(model, data, validation, loss, optimizer, epochs, fit):
+def _train(model, data, validation, loss, optimizer, epochs, backup, fit):
     """Train what is free; keep the best weights by validation, those at the start among them."""
     _compile(model, optimizer, loss)
-    fit = dict(fit)
-    size = fit.pop("batch_size", None)
-    fit |= fit_arguments(data, size, fit.get("shuffle", True)) | {"epochs": epochs}
     if validation is None:
-        return model.fit(**fit)
-    start, held_out = model.get_weights(), fit_arguments(validation, size)
+        return backup.fit(model, data, epochs, **fit)
+    start, held_out = model.get_weights(), fit_arguments(validation, fit.get("batch_size"))
     before = model.evaluate(**held_out, verbose=0, return_dict=True)
     best = keras.callbacks.EarlyStopping("val_loss", patience=PATIENCE, restore_best_weights=True)
-    pair = (held_out["x"], held_out["y"]) if "y" in held_out else held_out["x"]
     callbacks = [best, *(fit.get("callbacks") or ())]
-    history = model.fit(**fit | {"callbacks": callbacks, "validation_data": pair})
+    pair = (held_out["x"], held_out["y"]) if "y" in held_out else held_out["x"]
+    fit = fit | {"callbacks": callbacks, "validation_data": pair}
+    history = backup.fit(model, data, epochs, **fit)
     if not min(history.history.get("val_loss", [np.inf])) < before["loss"]:
         model.set_weights(start)
     return history

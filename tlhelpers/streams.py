@@ -11,25 +11,42 @@ def image_batches(images, batch_size):
     if not isinstance(images, LazyImages):
         return tf.data.Dataset.from_tensor_slices(images).batch(batch_size)
     spec = tf.TensorSpec((None, *images.shape[1:]), tf.float32)
-    stream = tf.data.Dataset.from_generator(lambda: images.parts(batch_size), output_signature=spec)
-    count = -(-len(images) // batch_size)
-    return stream.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
+    return tf.data.Dataset.from_generator(
+        lambda: images.parts(batch_size), output_signature=spec
+    ).prefetch(2)
 
 
 def labelled_batches(images, labels, batch_size, shuffle=False, seed=0):
     """Batches `(images, labels)`; with `shuffle` in another order in each pass."""
+    rng = np.random.default_rng(seed)
+
+    def orders():
+        yield rng.permutation(len(labels)) if shuffle else np.arange(len(labels))
+
     count = -(-len(labels) // batch_size)
-    passes = np.random.default_rng(seed)
+    stream = batches_in(orders, images, labels, batch_size)
+    return stream.apply(tf.data.experimental.assert_cardinality(count))
+
+
+def batches_in(orders, images, labels, batch_size):
+    """Batches `(images, labels)` in these orders, one order after the other.
+
+    Parameters
+    ----------
+    orders : callable that gives an iterable of arrays of positions
+    """
 
     def generate():
-        order = passes.permutation(len(labels)) if shuffle else np.arange(len(labels))
-        for start in range(0, len(order), batch_size):
-            some = order[start : start + batch_size]
-            yield np.asarray(images[some]), labels[some]
+        for order in orders():
+            for start in range(0, len(order), batch_size):
+                some = order[start : start + batch_size]
+                yield np.asarray(images[some]), labels[some]
 
     spec = (
         tf.TensorSpec((None, *images.shape[1:]), tf.float32),
-        tf.TensorSpec((None,), labels.dtype),
+        tf.TensorSpec((None, *labels.shape[1:]), labels.dtype),
     )
     stream = tf.data.Dataset.from_generator(generate, output_signature=spec)
-    return stream.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return stream.with_options(options).prefetch(2)
