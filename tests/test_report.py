@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 import tlhelpers as tl
@@ -28,3 +30,26 @@ def test_bad_figures(figures, error, text):
     """What is not a finite number is refused by name."""
     with pytest.raises(error, match=text):
         tl.key_figures(**figures)
+
+
+def test_claims_about_the_digits_are_assertions(digits):
+    """What the text says of them is an error when it is not so."""
+    with tl.claims(digits):
+        assert len(digits.train) == 600
+    with pytest.raises(AssertionError), tl.claims(digits):
+        assert len(digits.train) == 601
+
+
+def test_claims_about_another_task_are_reported(digits, capsys):
+    """The first that does not hold is printed with its source, and the notebook goes on."""
+    other = dataclasses.replace(digits, name="flowers")
+    with tl.claims(other):
+        assert len(other.train) == 600
+        assert len(other.train) == 601
+        raise RuntimeError("not reached")
+    assert capsys.readouterr().out == "On this task it is not so: len(other.train) == 601\n"
+    with tl.claims(other):
+        assert {}[500] > 1
+    assert "cannot be told (KeyError(500)): {}[500] > 1" in capsys.readouterr().out
+    with pytest.raises(ZeroDivisionError), tl.claims(other):
+        assert 1 / 0

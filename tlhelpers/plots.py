@@ -8,6 +8,8 @@ import itertools
 import matplotlib.pyplot as plt
 import numpy as np
 
+from .images import LazyImages
+
 # Okabe and Ito's palette, safe for colour-blind readers, dark to light.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -193,7 +195,8 @@ def most_wrong(images, labels, probabilities, class_names, n=10, ax=None):
         f"{class_names[labels[i]]} → {class_names[guess[i]]}\n{probabilities[i, guess[i]]:.0%}"
         for i in wrong
     ]
-    return image_grid(np.asarray(images)[wrong], titles, ax=ax)
+    chosen = images[wrong] if isinstance(images, LazyImages) else np.asarray(images)[wrong]
+    return image_grid(chosen, titles, ax=ax)
 
 
 def embedding(features, labels, class_names, method="tsne", seed=0, ax=None):

@@ -18,6 +18,10 @@ def image_batches(images, batch_size):
 
 def labelled_batches(images, labels, batch_size, shuffle=False, seed=0):
     """Batches `(images, labels)`; with `shuffle` in another order in each pass."""
+    if not isinstance(images, LazyImages):
+        stream = tf.data.Dataset.from_tensor_slices((images, labels))
+        stream = stream.shuffle(len(labels), seed) if shuffle else stream
+        return stream.batch(batch_size).prefetch(2)
     rng = np.random.default_rng(seed)
 
     def orders():
