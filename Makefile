@@ -8,7 +8,7 @@ STAMP := .venv/.installed
 LAB_ARGS ?= $(if $(filter Linux,$(shell uname)),$(if $(DISPLAY)$(WAYLAND_DISPLAY),,--no-browser)) \
 	$(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab test notebooks lint lock bench test-colab pretrain
+.PHONY: help lab test notebooks lint lock bench test-colab test-real pretrain
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -52,3 +52,6 @@ pretrain: $(STAMP)  ## train GlyphNet again and write data/
 
 test-colab: $(STAMP)  ## install beside Colab's versions: none may change, and the notebooks run
 	$(BIN)/python tools/test_colab.py $(if $(COLAB_PYTHON),--python $(COLAB_PYTHON))
+
+test-real: $(STAMP)  ## run notebooks 01-04 on photos of flowers, from TLHELPERS_MIRROR or the internet
+	$(BIN)/python -m tools.test_real

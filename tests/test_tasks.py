@@ -1,10 +1,15 @@
 import dataclasses
+import hashlib
 
+import keras
 import numpy as np
 import pytest
+from loopback import Server, archive_of, file, status
+from PIL import Image
 from sklearn.datasets import load_digits
 
 import tlhelpers as tl
+from tlhelpers import image_tasks
 
 SPLITS = ("train", "validation", "test")
 
@@ -98,3 +103,144 @@ def test_task_refuses_overlapping_splits(digits):
     """A sample in two splits is an error, not a warning."""
     with pytest.raises(ValueError, match="The splits overlap"):
         dataclasses.replace(digits, validation=digits.test.take(slice(0, 10)))
+
+
+# Pictures in files --------------------------------------------------------------------------------
+
+
+def photo(path, seed):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).integers(0, 255, (12, 20, 3), np.uint8)
+    Image.fromarray(noise).save(path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three classes of ten pictures, and one file that is none."""
+    for i, name in enumerate(("cat", "dog", "ñandú")):
+        for j in range(10):
+            photo(tmp_path / "pets" / name / f"{j}.png", 100 * i + j)
+    (tmp_path / "pets" / "cat" / "notes.txt").write_text("hello")
+    return tmp_path / "pets"
+
+
+def test_a_folder_is_a_task(folder):
+    """Disjoint splits with every class, pictures of the backbone's size, and a report."""
+    task = tl.load_task("folder", path=folder, backbone="embedded:glyphnet")
+    assert task.class_names == ("cat", "dog", "ñandú")
+    assert [len(getattr(task, name)) for name in SPLITS] == [18, 6, 6]
+    assert task.image_shape == (32, 32, 3)
+    assert list(task.report["name"]) == ["cat/notes.txt"]
+    assert task.target == "pictures in pets"
+    few = task.few(2)
+    assert len(few) == 6
+    assert tl.extract_features(task.layer(), few.images).shape == (6, 128)
+    np.testing.assert_array_equal(
+        tl.extract_features(task.network(), task.train.images),
+        tl.extract_features(task.network(), np.asarray(task.train.images)),
+    )
+
+
+def test_one_bad_picture_does_not_stop_a_training(folder):
+    """A file that breaks after the folder was looked at is black, with a warning."""
+    task = tl.load_task("folder", path=folder, backbone="embedded:glyphnet")
+    task.train.images.paths[task.train.images.at[3]].write_bytes(b"broken")
+    model = keras.Sequential([task.layer(), keras.layers.Dense(3)])
+    with pytest.warns(UserWarning, match=r"cannot be read any more .* black"):
+        history = tl.fine_tune(model, task.train, task.validation, epochs=(1, 1), verbose=0)
+    assert np.isfinite(history.tuning.history["loss"]).all()
+
+
+def test_training_from_files_is_training_from_arrays(folder):
+    """The head that is solved, and the block that is tuned, see the same pictures."""
+    task = tl.load_task("folder", path=folder, backbone="embedded:glyphnet")
+    ends = []
+    for read in (lambda split: split, lambda split: (np.asarray(split.images), split.labels)):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([task.network(), keras.layers.Dense(3)])
+        data = [read(split) for split in (task.train, task.validation)]
+        tl.fine_tune(model, *data, epochs=(1, 1), shuffle=False, verbose=0)
+        ends.append(np.concatenate([weight.ravel() for weight in model.get_weights()]))
+    np.testing.assert_allclose(*ends, rtol=1e-3, atol=1e-5)
+
+
+def test_another_backbone_brings_its_size():
+    """Digits are enlarged for it when they are needed."""
+    task = tl.load_task("digits", backbone="keras:InceptionV3")
+    assert task.image_shape == (299, 299, 3)
+    assert not isinstance(task.train.images, np.ndarray)
+    small = tl.load_task("digits", backbone="keras:VGG16", size=32)
+    np.testing.assert_array_equal(small.train.images, tl.load_task("digits").train.images)
+    assert "VGG16" in small.source
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "folder"}, r"Which folder\? load_task\('folder', path="),
+        ({"name": "digits", "path": "x"}, r"has no option 'path'; its options: backbone, size"),
+        ({"name": "scipy", "backbone": "x"}, r"has no option 'backbone'; its options: none"),
+        ({"name": "digits", "backbone": "keras:VGG"}, r"Unknown backbone 'keras:VGG'"),
+        ({"name": "folder", "path": "nowhere"}, r"'nowhere' is no folder"),
+    ],
+)
+def test_options_that_a_task_does_not_have(arguments, message):
+    """The message lists those it has."""
+    with pytest.raises(ValueError, match=message):
+        tl.load_task(**arguments)
+
+
+@pytest.fixture
+def flower_host(tmp_path, monkeypatch):
+    """A server with an archive of a few photos, as the published one is laid out."""
+    for i, name in enumerate(("daisy", "roses")):
+        for j in range(12):
+            photo(tmp_path / "flower_photos" / name / f"{j}.png", 50 * i + j)
+    content = archive_of(tmp_path / "flower_photos", prefix="flower_photos")
+    with Server(file(content)) as server:
+        url, place, _ = image_tasks._FLOWERS
+        checksum = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        monkeypatch.setattr(
+            image_tasks, "_FLOWERS", (f"{server.address}/{url.split('/')[-1]}", place, checksum)
+        )
+        yield server
+
+
+def test_flowers_are_downloaded_once(flower_host):
+    """Split by the names of the files; the second call asks nobody."""
+    first = tl.load_task("flowers")
+    asked = len(flower_host.requests)
+    again = tl.load_task("flowers")
+    assert len(flower_host.requests) == asked > 0
+    assert first.class_names == again.class_names == ("daisy", "roses")
+    assert sum(len(getattr(first, name)) for name in SPLITS) == 24
+    by_name = {}
+    for name in SPLITS:
+        images = getattr(first, name).images
+        for at in images.at:
+            by_name.setdefault(images.paths[at].name, set()).add(name)
+    assert all(len(found) == 1 for found in by_name.values())  # 3.png of both classes
+
+
+def test_other_flowers_are_refused(flower_host, monkeypatch, tmp_path):
+    """Another checksum: nothing stays."""
+    wrong = (*image_tasks._FLOWERS[:2], "sha256:" + "0" * 64)
+    monkeypatch.setattr(image_tasks, "_FLOWERS", wrong)
+    with pytest.raises(ValueError, match="is not the published file: SHA256"):
+        tl.load_task("flowers")
+
+
+def test_flowers_without_internet(flower_host):
+    """Says what the folder of the mirror should hold."""
+    flower_host.answers[:] = [status(404)]
+    with pytest.raises(ConnectionError, match=r"TLHELPERS_MIRROR .* datasets/flower_photos"):
+        tl.load_task("flowers")
+
+
+def test_real_flowers(mirror):
+    """With the mirror: five kinds, each split with all of them, nothing left out."""
+    task = tl.load_task("flowers")
+    assert task.class_names == ("daisy", "dandelion", "roses", "sunflowers", "tulips")
+    assert all(np.bincount(getattr(task, name).labels).min() >= 20 for name in SPLITS)
+    assert task.report.empty
+    assert task.image_shape == (224, 224, 3)

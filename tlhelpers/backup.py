@@ -90,6 +90,8 @@ class Backup:
         if self.folder is None:
             size, shuffle = fit.pop("batch_size", None), fit.get("shuffle", True)
             fit |= fit_arguments(data, size, shuffle)
+            if "y" not in fit:
+                fit["shuffle"] = False  # a data set has its order
             return part.fit(epochs=epochs, callbacks=callbacks, **fit)
         found = next(filter(None, map(self._read, [path.stem for path in self._epochs()])), None)
         first = found[0]["epoch"][-1] + 1 if found else 0

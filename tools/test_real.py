@@ -1,0 +1,55 @@
+"""Run notebooks 01 to 04 on real photos with a real ImageNet network, and look at what they found.
+
+    python -m tools.test_real [01 02 ...]
+
+Data and module come from `TLHELPERS_MIRROR`, or from the internet. On two cores this takes most of
+an hour; the notebooks themselves are left as they are.
+"""
+
+import argparse
+import os
+import time
+
+import nbformat
+from nbclient import NotebookClient
+
+from tools.build_notebooks import NOTEBOOKS, key_figures
+
+LEAST = 0.77  # accuracy of frozen features with ten labels a class
+
+
+def run(path):
+    """A notebook on flowers, executed; what it prints against its own text is shown."""
+    notebook = nbformat.read(path, as_version=4)
+    start = time.perf_counter()
+    NotebookClient(notebook, timeout=3600, resources={"metadata": {"path": path.parent}}).execute()
+    print(f"{path.name}: {time.perf_counter() - start:.0f} s", flush=True)
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        if output.get("name") == "stderr":
+            raise SystemExit(f"{path.name} wrote to the error stream:\n{output.text}")
+        for line in output.get("text", "").splitlines():
+            if line.startswith("On this task it"):
+                print("   ", line)
+    for name, value in key_figures(notebook).items():
+        print(f"    {name}: {value:,.3f}" if isinstance(value, float) else f"    {name}: {value:,}")
+    return key_figures(notebook)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("numbers", nargs="*", default=["01", "02", "03", "04"])
+    os.environ["TLHELPERS_TASK"] = "flowers"
+    for number in parser.parse_args().numbers:
+        found = run(next(NOTEBOOKS.glob(f"{number}_*.ipynb")))
+        if number == "02":
+            features = max(
+                found[key] for key in ("test_accuracy_10_labels", "several_looks_10_labels")
+            )
+            others = max(found["best_of_raw_pixels_10_labels"], found["random_weights_10_labels"])
+            print(f"frozen features {features:.3f}, raw pixels or random weights {others:.3f}")
+            if features < max(LEAST, others + 0.2):
+                raise SystemExit(f"frozen features should reach {LEAST} with ten labels a class")
+
+
+if __name__ == "__main__":
+    main()
