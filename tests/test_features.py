@@ -3,14 +3,17 @@ import subprocess
 import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import tlhelpers as tl
 from tlhelpers import cache
 from tlhelpers import features as module
+from tlhelpers.images import ImageFiles
 
 SCALE = {}
 
@@ -333,3 +336,43 @@ def test_wrong_size_for_the_embedded_backbone(digits, images):
     """A HubLayer tells which size it takes."""
     with pytest.raises(ValueError, match=r"shape \[12, 8, 8, 3\]; .*\[n, 32, 32, 3\].*Resize"):
         tl.extract_features(tl.HubLayer(digits.backbone), images)
+
+
+@pytest.fixture
+def picture_files(tmp_path):
+    """Ten small pictures in files, of noise."""
+    for i in range(10):
+        noise = np.random.default_rng(i).integers(0, 255, (8, 8, 3), np.uint8)
+        Image.fromarray(noise).save(tmp_path / f"{i}.png")
+    return ImageFiles([tmp_path / f"{i}.png" for i in range(10)], 8)
+
+
+def test_pictures_in_files_give_what_arrays_give(picture_files, network):
+    """In order, whatever the size of a batch; a few batches are in memory at a time."""
+    want = tl.extract_features(network, np.asarray(picture_files), cache=False)
+    for size in (1, 4, 64):
+        got = tl.extract_features(network, picture_files, size, cache=False)
+        np.testing.assert_allclose(got, want, atol=1e-6)
+    some = tl.extract_features(network, picture_files[[7, 2]], cache=False)
+    np.testing.assert_allclose(some, want[[7, 2]], atol=1e-6)
+
+
+def test_pictures_in_files_are_kept_under_their_content(picture_files, network):
+    """Kept features are found again, under another name too, until a picture changes."""
+    first = tl.extract_features(network, picture_files)
+    renamed = picture_files.paths[3].with_name("other.png")
+    picture_files.paths[3].rename(renamed)
+    paths = [*picture_files.paths[:3], renamed, *picture_files.paths[4:]]
+    with mock.patch("tlhelpers.features._forward", side_effect=AssertionError):
+        again = tl.extract_features(network, ImageFiles(paths, 8))
+    np.testing.assert_array_equal(again, first)
+    Image.new("RGB", (8, 8)).save(renamed)
+    changed = tl.extract_features(network, ImageFiles(paths, 8))
+    assert (changed != first).any(axis=1).tolist() == [i == 3 for i in range(10)]
+
+
+def test_transformed_pictures_are_checked(picture_files, network):
+    """A function that leaves [0, 1] is noticed when its pictures are made."""
+    bright = tl.transform_images(picture_files, lambda images: 3 * images)
+    with pytest.raises(ValueError, match=r"Images range from .* values in \[0, 1\]"):
+        tl.extract_features(network, bright, cache=False)

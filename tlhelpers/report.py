@@ -1,8 +1,7 @@
 """What a notebook found: key figures, stored as data in the output, and claims that hold or not."""
 
-import contextlib
-import linecache
-import traceback
+import ast
+import sys
 
 MIME_TYPE = "application/vnd.tlhelpers.key-figures+json"
 
@@ -62,27 +61,39 @@ def key_figures(**figures):
     return plain
 
 
-@contextlib.contextmanager
 def claims(task):
-    """Assertions about measured figures, which the text of a notebook makes of the digits.
+    """Let the assertions of a notebook, written for the digits, be findings on other tasks.
 
-    On the digits with their own backbone a failed assertion is an error, as always. On another
-    task or backbone it is printed, since what holds there is what one wants to find out; the
-    assertions after it are not looked at.
-
-    Examples
-    --------
-    >>> import tlhelpers as tl
-    >>> with tl.claims(tl.load_task("digits")):
-    ...     assert 1 < 2
+    What the text says of measured figures stands below it as an assertion. On the digits with
+    their own backbone those stay what they are. On another task or backbone an assertion of a cell
+    that does not hold is printed and the notebook goes on, since what holds there is what one
+    wants to find out; those inside of functions stay assertions.
     """
-    try:
-        yield
-    except (AssertionError, LookupError) as error:
-        if task.name == "digits" and task.backbone == "embedded:glyphnet":
-            raise
-        frame = traceback.extract_tb(error.__traceback__)[1]  # the cell
-        lines = linecache.getlines(frame.filename)[frame.lineno - 1 : frame.end_lineno]
-        statement = " ".join(" ".join(lines).split()).removeprefix("assert ")
-        what = "is not so" if isinstance(error, AssertionError) else f"cannot be told ({error!r})"
-        print(f"On this task it {what}: {statement}")
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is None:
+        return
+    others = [each for each in shell.ast_transformers if not isinstance(each, _Findings)]
+    home = task.name == "digits" and task.backbone == "embedded:glyphnet"
+    shell.ast_transformers[:] = others if home else [*others, _Findings()]
+
+
+class _Findings(ast.NodeTransformer):
+    """Assertions outside of functions, as statements that print what does not hold."""
+
+    def visit_FunctionDef(self, node):
+        return node
+
+    def visit_Assert(self, node):
+        caught = ast.parse(
+            "try: ...\n"
+            "except (AssertionError, LookupError) as _error:\n"
+            f"    __import__('tlhelpers').report.not_so({ast.unparse(node.test)!r}, _error)"
+        ).body[0]
+        caught.body = [node]
+        return ast.copy_location(caught, node)
+
+
+def not_so(statement, error):
+    """Print a statement that does not hold, or that cannot be looked at."""
+    what = "is not so" if isinstance(error, AssertionError) else f"cannot be told ({error!r})"
+    print(f"On this task it {what}: {statement}")
