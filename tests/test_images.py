@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlhelpers.images import ImageFiles, raw_pixels, transform_images
+from tlhelpers.images import ImageFiles, raw_pixels, transform_images, views
 
 
 @pytest.fixture
@@ -121,3 +121,35 @@ def test_raw_pixels_of_large_colour_pictures(tmp_path):
     pixels = raw_pixels(ImageFiles([tmp_path / "red.png"], 96))
     assert pixels.shape == (1, 32 * 32 * 3)
     np.testing.assert_allclose(pixels.reshape(-1, 3)[500], [1, 0, 0.2], atol=1e-3)
+
+
+def test_views_of_files_reach_beyond_the_middle_square(tmp_path):
+    """A wide picture: its middle square, all of it, corners of the whole, and the middle."""
+    wide = np.zeros((10, 30, 3), np.uint8)
+    wide[:, :10, 0] = wide[:, 20:, 2] = 255  # red at the left, blue at the right
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    middle, whole, *corners, small = [
+        np.asarray(view)[0] for view in views(ImageFiles([tmp_path / "wide.png"], 12))
+    ]
+    assert max(middle.max(), small.max()) < 0.1
+    np.testing.assert_allclose(whole[:, 0], [[1, 0, 0]] * 12, atol=0.01)
+    np.testing.assert_allclose(whole[:, -1], [[0, 0, 1]] * 12, atol=0.01)
+    colours = [corner[5, 5].round().tolist() for corner in corners]
+    assert colours == [[1, 0, 0], [0, 0, 1], [1, 0, 0], [0, 0, 1]]
+
+
+def test_views_of_arrays():
+    """The images themselves, four corners and the middle, each of the same size."""
+    images = np.random.default_rng(0).random((3, 8, 8, 3), np.float32)
+    images[:, :2, :2] = 1
+    found = views(images)
+    assert [view.shape for view in found] == [(3, 8, 8, 3)] * 6
+    assert found[0] is images
+    bright = [view[:, :2, :2].mean() > 0.99 for view in found]
+    assert bright == [True, True, False, False, False, False]
+
+
+def test_views_of_files_have_digests_of_their_own(files):
+    """Features of one look are not taken for those of another."""
+    every = [tuple(view.digests()) for view in views(files)]
+    assert len(set(every)) == 7

@@ -1,3 +1,5 @@
+import itertools
+
 import keras
 import numpy as np
 import pandas as pd
@@ -158,3 +160,13 @@ def test_bad_input(call, text):
     """Lengths, names and methods that do not fit are named."""
     with pytest.raises(ValueError, match=text):
         call()
+
+
+def test_long_titles_get_larger_pictures(images):
+    """Names of classes do not run into one another."""
+    ax = plots.image_grid(images[:10], ["dandelion → sunflowers\n99%"] * 10)
+    figure = ax.figure
+    figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    assert figure.get_figwidth() <= 7.5

@@ -44,6 +44,7 @@ def image_grid(images, titles=None, columns=10, ax=None):
     images : `[n, height, width]` or `[n, height, width, 3]` in `[0, 1]`
     titles : sequence of n short strings
     columns : int
+        Fewer, and larger ones, where titles would run into one another.
     """
     images = np.asarray(images, np.float32)
     titles = [""] * len(images) if titles is None else [str(title) for title in titles]
@@ -55,14 +56,17 @@ def image_grid(images, titles=None, columns=10, ax=None):
         )
     if images.ndim == 3:
         images = np.repeat(images[..., None], 3, axis=-1)
-    columns = min(columns, len(images))
+    longest = max(len(line) for title in titles for line in title.split("\n"))
+    larger = max(1.0, longest / 12)  # about 12 characters fit under a picture of 0.75 inches
+    columns = max(1, min(int(columns / larger), len(images)))
     rows = -(-len(images) // columns)
     height, width = images.shape[1:3]
     lines = max(title.count("\n") + 1 if title else 0 for title in titles)
-    label = round(0.22 * height * lines)
+    label = round(0.22 * height * lines / larger)
     gap = max(1, width // 16)
     sheet = np.ones((rows * (height + label + gap), columns * (width + gap), 3))
-    ax = _axes(ax, 0.75 * columns, 0.75 * rows * (height + label) / width)
+    side = 0.75 * larger
+    ax = _axes(ax, side * columns, side * rows * (height + label) / width)
     for i, (image, title) in enumerate(zip(images, titles, strict=True)):
         y, x = i // columns * (height + label + gap), i % columns * (width + gap)
         sheet[y : y + height, x : x + width] = np.clip(image, 0, 1)

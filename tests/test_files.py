@@ -1,0 +1,72 @@
+"""Promises of files that are published: mirror, cache, then a download that is compared."""
+
+import hashlib
+
+import pytest
+from loopback import Server, archive_of, archive_with, file
+
+from tlhelpers import files
+
+
+def sha256(content):
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+@pytest.fixture
+def mirror_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("TLHELPERS_MIRROR", str(tmp_path / "mirror"))
+    return tmp_path / "mirror"
+
+
+def test_the_mirror_comes_first(mirror_folder):
+    """A file and a folder there are taken as they are, and nobody is asked."""
+    (mirror_folder / "datasets" / "leaves").mkdir(parents=True)
+    (mirror_folder / "datasets" / "list.csv").write_text("oak")
+    url = "http://127.0.0.1:9/nobody"
+    found = files.find_file(url, "datasets/list.csv", "md5:0")
+    assert found == mirror_folder / "datasets" / "list.csv"
+    assert files.find_folder(url, "datasets/leaves", None) == mirror_folder / "datasets" / "leaves"
+
+
+def test_an_archive_in_the_mirror_stays_there(mirror_folder, tmp_path):
+    """It is unpacked into the cache, without the folder that holds all."""
+    (tmp_path / "leaves" / "oak").mkdir(parents=True)
+    (tmp_path / "leaves" / "oak" / "1.txt").write_text("round")
+    archive = mirror_folder / "datasets" / "leaves.tgz"
+    archive.parent.mkdir(parents=True)
+    archive.write_bytes(archive_of(tmp_path / "leaves", prefix="leaves"))
+    folder = files.find_folder("http://127.0.0.1:9/leaves.tgz", "datasets/leaves", None)
+    assert (folder / "oak" / "1.txt").read_text() == "round"
+    assert archive.is_file()
+
+
+def test_a_downloaded_archive_is_unpacked_once_and_removed():
+    """What is left is the folder."""
+    content = archive_with(("a/1.txt", b"one"), ("b/2.txt", b"two"))
+    with Server(file(content)) as server:
+        url = f"{server.address}/x.tar.gz"
+        folder = files.find_folder(url, "datasets/x", sha256(content), progress=False)
+        assert files.find_folder(url, "datasets/x", sha256(content)) == folder
+        assert len(server.requests) == 1
+    assert (folder / "b" / "2.txt").read_bytes() == b"two"
+    assert [path.name for path in folder.parent.iterdir() if "x.tar" in path.name] in (
+        [],
+        ["x.tar.gz.lock"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<!doctype html><html>sign in</html>", "a web page came instead of an archive"),
+        (b"nothing of the kind", "it is no archive"),
+        (archive_with(("../outside.txt", b"!")), "it would write outside its folder"),
+    ],
+)
+def test_what_is_no_archive_is_refused(content, message):
+    """Nothing is left of it that a later call would take for the folder."""
+    with Server(file(content)) as server:
+        url = f"{server.address}/x.tgz"
+        for _ in range(2):
+            with pytest.raises(ValueError, match=message):
+                files.find_folder(url, "datasets/x", sha256(content), progress=False)
