@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 import tlhelpers as tl
 from tlhelpers import cache
 
-KIND, FOLDER = sys.argv[1:]
+KIND, FOLDER = sys.argv[1:] if __name__ == "__main__" else ("", "")
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 

@@ -536,3 +536,11 @@ def test_what_is_refused(arguments, message, pairs):
     """Each says what came and what is expected."""
     with pytest.raises((TypeError, ValueError), match=message):
         tl.doctor(*arguments(model(), pairs))
+
+
+@pytest.mark.parametrize("name", ["InceptionV3", "MobileNetV2", "EfficientNetV2B0", "VGG16"])
+def test_networks_with_their_preparation_take_images_up_to_one(name):
+    """The course's backbones prepare what comes, so that images in [0, 1] are right."""
+    from tlhelpers import backbones, check_data
+
+    assert check_data._expected(backbones._build(name, 80, None)) == (0, 1)

@@ -153,3 +153,10 @@ def test_views_of_files_have_digests_of_their_own(files):
     """Features of one look are not taken for those of another."""
     every = [tuple(view.digests()) for view in views(files)]
     assert len(set(every)) == 7
+
+
+def test_digests_of_transformed_files(files):
+    """Whatever the function gives, in whatever order of memory."""
+    turned = transform_images(files, lambda images: np.moveaxis(images.copy("F"), 1, 2))
+    assert len(set(turned.digests())) == 10
+    assert turned.digests() == transform_images(files, lambda images: images).digests()

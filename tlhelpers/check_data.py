@@ -9,6 +9,7 @@ from unittest import mock
 import keras
 import numpy as np
 
+from .backbones import CaffePreprocessing
 from .batches import as_pair, loss_name
 from .hub import HubLayer
 from .images import LazyImages
@@ -111,8 +112,11 @@ def _expected(base):
     if isinstance(base, HubLayer):
         shape = getattr(base.input_spec, "shape", None) or ()
         return (0, 1) if len(shape) == 4 else None
-    if any(isinstance(layer, keras.layers.Rescaling) for layer in base.layers):
-        return 0, 255  # keras.applications that rescale by themselves
+    for layer in base.layers:
+        if isinstance(layer, CaffePreprocessing):
+            return 0, 1
+        if isinstance(layer, keras.layers.Rescaling):  # of Keras Applications, or of `backbones`
+            return (0, 255) if np.max(layer.scale) < 0.1 else (0, 1)
     name = base.name.lower()
     return next((_RANGES[known] for known in _RANGES if name.startswith(known)), None)
 

@@ -64,7 +64,8 @@ class LazyImages:
 
     def digests(self):
         """Hashes, as bytes, that change when a picture does: what its features depend on."""
-        return [hashlib.sha256(image).digest() for part in self.parts() for image in part]
+        parts = map(np.ascontiguousarray, self.parts())
+        return [hashlib.sha256(image).digest() for part in parts for image in part]
 
 
 class ImageFiles(LazyImages):
