@@ -160,3 +160,12 @@ def test_digests_of_transformed_files(files):
     turned = transform_images(files, lambda images: np.moveaxis(images.copy("F"), 1, 2))
     assert len(set(turned.digests())) == 10
     assert turned.digests() == transform_images(files, lambda images: images).digests()
+
+
+def test_more_pictures_than_fit_into_memory(files, monkeypatch):
+    """Said before any is read, with two ways out."""
+    monkeypatch.setattr("tlhelpers.memory.free_memory", lambda: 1000)
+    message = r"10 images of shape \[8, 8, 3\] need .* Take some of them, .* split\.batches"
+    with pytest.raises(MemoryError, match=message):
+        np.asarray(files)
+    assert len(next(files.parts(2))) == 2

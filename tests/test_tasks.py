@@ -244,3 +244,12 @@ def test_real_flowers(mirror):
     assert all(np.bincount(getattr(task, name).labels).min() >= 20 for name in SPLITS)
     assert task.report.empty
     assert task.image_shape == (224, 224, 3)
+
+
+def test_a_module_as_backbone(tiny_module):
+    """Pictures are made as large as the module takes them; its layers are out of reach."""
+    task = tl.load_task("digits", backbone=str(tiny_module))
+    assert task.image_shape == (8, 8, 3)
+    assert np.asarray(task.layer()(task.train.images[:3])).shape == (3, 4)
+    with pytest.raises(ValueError, match="a SavedModel is one function"):
+        task.network()

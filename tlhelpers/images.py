@@ -47,7 +47,8 @@ class LazyImages:
         return some
 
     def __array__(self, dtype=None, copy=None):
-        check_memory(len(self), self.image_shape)
+        mend = "Take some of them, images[:100], or read them in parts: split.batches()."
+        check_memory(len(self), self.image_shape, "images", mend)
         made = np.empty(self.shape, np.float32)
         for start, part in zip(range(0, len(self), PART), self.parts(), strict=True):
             made[start : start + PART] = part

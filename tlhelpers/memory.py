@@ -4,15 +4,16 @@ import contextlib
 import math
 import os
 
+_CUT = "Cut the network later, where activations are smaller, or train it as it is."
 
-def check_memory(count, shape):
+
+def check_memory(count, shape, what="activations", mend=_CUT):
     """Bytes of `count` float32 arrays of this shape; MemoryError if they do not fit."""
     need, free = 4 * count * math.prod(shape), free_memory()
     if need > free:
         raise MemoryError(
-            f"{count} activations of shape {list(shape)} need {need / 2**30:.1f} GiB; "
-            f"{free / 2**30:.1f} GiB are free. Cut the network later, where activations are "
-            "smaller, or train it as it is."
+            f"{count} {what} of shape {list(shape)} need {need / 2**30:.1f} GiB; "
+            f"{free / 2**30:.1f} GiB are free. {mend}"
         )
     return need
 
