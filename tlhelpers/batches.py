@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from .images import LazyImages
-from .streams import batches_in, labelled_batches
+from .streams import batches_in, labelled_batches, shared_by_data
 
 
 def as_pair(data):
@@ -105,9 +105,7 @@ def in_order(arrays, size, seed, epochs):
         return keras.tree.map_structure(lambda array: tf.gather(array, positions), arrays)
 
     data = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(order).map(take)
-    options = tf.data.Options()
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return data.with_options(options).prefetch(tf.data.AUTOTUNE)
+    return shared_by_data(data).prefetch(tf.data.AUTOTUNE)
 
 
 def loss_name(loss):

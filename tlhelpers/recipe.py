@@ -158,10 +158,16 @@ def fine_tune(
 
 def _batch(data, size):
     """Samples a step, and how fewer are asked for."""
+    count = len(_labels(data))
+    if as_pair(data) is None:
+        return {"size": count, "smaller": "batches of {}"}
+    return {"size": min(size or 32, count)}  # 32 is Keras' own
+
+
+def _labels(data):
+    """All labels; those of the first batch, where the data are a data set."""
     pair = as_pair(data)
-    if pair is None:
-        return {"size": len(first_batches(data, 1)[0][1]), "smaller": "batches of {}"}
-    return {"size": min(size or 32, len(pair[1]))}  # 32 is Keras' own
+    return first_batches(data, 1)[0][1] if pair is None else pair[1]
 
 
 def _linear_head(model, data, loss):
@@ -261,7 +267,7 @@ def _without_trunk(model, data, validation, batch_size):
 
 def _guess_loss(model, data):
     """Cross-entropy for the labels that come and the outputs that the model gives."""
-    labels = first_batches(data, 1)[0][1]
+    labels = _labels(data)
     outputs = model.output_shape
     if not isinstance(outputs, tuple) or len(outputs) != 2 or outputs[1] < 2:
         raise ValueError(

@@ -7,9 +7,7 @@ from .images import LazyImages
 
 
 def image_batches(images, batch_size):
-    """Batches of images, in order."""
-    if not isinstance(images, LazyImages):
-        return tf.data.Dataset.from_tensor_slices(images).batch(batch_size)
+    """Batches of LazyImages, in order."""
     spec = tf.TensorSpec((None, *images.shape[1:]), tf.float32)
     return tf.data.Dataset.from_generator(
         lambda: images.parts(batch_size), output_signature=spec
@@ -51,6 +49,11 @@ def batches_in(orders, images, labels, batch_size):
         tf.TensorSpec((None, *labels.shape[1:]), labels.dtype),
     )
     stream = tf.data.Dataset.from_generator(generate, output_signature=spec)
+    return shared_by_data(stream).prefetch(2)
+
+
+def shared_by_data(stream):
+    """The stream, of which several workers take each their part of the samples."""
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return stream.with_options(options).prefetch(2)
+    return stream.with_options(options)

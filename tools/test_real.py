@@ -24,15 +24,17 @@ def run(path):
     start = time.perf_counter()
     NotebookClient(notebook, timeout=3600, resources={"metadata": {"path": path.parent}}).execute()
     print(f"{path.name}: {time.perf_counter() - start:.0f} s", flush=True)
-    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    for output in outputs:
         if output.get("name") == "stderr":
             raise SystemExit(f"{path.name} wrote to the error stream:\n{output.text}")
         for line in output.get("text", "").splitlines():
             if line.startswith("On this task it"):
                 print("   ", line)
-    for name, value in key_figures(notebook).items():
+    found = key_figures(notebook)
+    for name, value in found.items():
         print(f"    {name}: {value:,.3f}" if isinstance(value, float) else f"    {name}: {value:,}")
-    return key_figures(notebook)
+    return found
 
 
 def main():
