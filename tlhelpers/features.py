@@ -79,7 +79,8 @@ def extract_features(
     _check_output(layer_or_model, images, progress, spatial)
     with batches_fit(min(batch_size, len(images))):
         features = _forward(layer_or_model, images, batch_size, progress)
-    if path is not None and distribution.is_chief():
+    black = getattr(images, "unreadable", ())  # what was made of them is not theirs
+    if path is not None and not black and distribution.is_chief():
         kept.write(path, features)
     return features
 
@@ -198,7 +199,14 @@ def _forward(network, images, batch_size, progress):
         file=sys.stdout,
         disable=not progress,
     )
-    return np.concatenate([np.asarray(forward(batch), np.float32) for batch in bar])
+    features, start = None, 0
+    for batch in bar:
+        part = np.asarray(forward(batch), np.float32)
+        if features is None:  # made once, since parts and the whole together take twice the room
+            features = np.empty((len(images), *part.shape[1:]), np.float32)
+        features[start : start + len(part)] = part
+        start += len(part)
+    return features
 
 
 def _cache_path(network, images):

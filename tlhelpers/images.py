@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +23,7 @@ class LazyImages:
     """
 
     dtype, ndim = np.dtype(np.float32), 4
+    unreadable = frozenset()  # files of which black pictures were made so far
 
     def __init__(self, count, image_shape):
         self.at, self.image_shape = np.arange(count), tuple(image_shape)
@@ -38,10 +40,20 @@ class LazyImages:
 
     def __getitem__(self, where):
         if isinstance(where, tuple):
-            return np.asarray(self)[where]
+            first, *rest = where or (slice(None),)
+            if first is ... or first is None:
+                return np.asarray(self)[where]
+            some = self[first]
+            lazy = isinstance(some, LazyImages)
+            return np.asarray(some)[(slice(None), *rest) if lazy else tuple(rest)]
         chosen = self.at[where]
         if np.ndim(chosen) == 0:
             return self.make(np.array([chosen]))[0]
+        if np.ndim(chosen) > 1:
+            raise IndexError(
+                f"{where!r} is no index of pictures; a position, a slice or a list of positions is "
+                "expected."
+            )
         some = copy.copy(self)
         some.at = chosen
         return some
@@ -85,7 +97,8 @@ class ImageFiles(LazyImages):
     """
 
     def __init__(self, paths, size, crop=pictures.CENTRE):
-        self.paths, self.size, self.crop = tuple(map(Path, paths)), int(size), crop
+        self.paths = tuple(Path(os.path.abspath(path)) for path in paths)
+        self.size, self.crop, self.unreadable = int(size), crop, set()
         super().__init__(len(self.paths), (self.size, self.size, 3))
 
     def make(self, at):
@@ -93,21 +106,31 @@ class ImageFiles(LazyImages):
         paths = [self.paths[place] for place in at]
         for i, picture in enumerate(pictures.read_many(paths, self.size, self.crop)):
             if isinstance(picture, pictures.Unreadable):
-                bad[self.paths[at[i]].name] = picture
+                bad[paths[i]] = picture
             else:
                 made[i] = picture
         if bad:
-            name, reason = next(iter(bad.items()))
+            path, reason = next(iter(bad.items()))
+            if not path.parent.is_dir():
+                raise FileNotFoundError(
+                    f"The folder {path.parent} is gone, with the pictures in it. Mount the drive "
+                    "again, or load the task anew."
+                )
             others = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
             warnings.warn(
-                f"{name}{others} cannot be read any more ({reason}); black in its place.",
+                f"{path.parent.name}/{path.name}{others} cannot be read any more ({reason}); black "
+                "in its place.",
                 stacklevel=2,
             )
+            self.unreadable.update(bad)
         return made
 
     def digests(self):
         def digest(at):
-            content = self.paths[at].read_bytes() if self.paths[at].is_file() else b""
+            try:
+                content = self.paths[at].read_bytes()
+            except OSError:
+                content = b""
             reading = f" {self.size} {self.crop} {pictures.VERSION}"
             return hashlib.sha256(content + reading.encode()).digest()
 
@@ -120,15 +143,20 @@ class Transformed(LazyImages):
 
     def __init__(self, images, function, arguments):
         self.images, self.function, self.arguments = images, function, arguments
-        super().__init__(len(images), ())
-        self.image_shape = self.make(self.at[:1]).shape[1:]
+        super().__init__(len(images), images.shape[1:])
+        if len(images):
+            self.image_shape = self.make(self.at[:1]).shape[1:]
+
+    @property
+    def unreadable(self):
+        return getattr(self.images, "unreadable", frozenset())
 
     def make(self, at):
         sources = np.asarray(self.images[at])
         made = []
         for place, source in zip(at, sources, strict=True):
             arguments = dict(self.arguments)
-            if "seed" in arguments:  # each picture has random numbers of its own, always the same
+            if arguments.get("seed") is not None:  # numbers of its own for each, always the same
                 arguments["seed"] = [arguments["seed"], int(place)]
             made.append(np.asarray(self.function(source[None], **arguments), np.float32)[0])
         return np.stack(made)
@@ -142,8 +170,8 @@ def transform_images(images, function, **arguments):
     images : array or LazyImages `[n, height, width, 3]`
     function : callable
         `function(images, **arguments)`, images in, as many images out. Pictures in files are given
-        to it one by one, whenever they are read; an argument `seed` is then a list, other for each
-        picture, as `np.random.default_rng` takes it.
+        to it one by one, whenever they are read; an argument `seed` is then a list, as
+        `np.random.default_rng` takes it, other for each place in `images`.
 
     Returns
     -------
@@ -177,6 +205,8 @@ def views(images, part=0.75):
     -------
     list of arrays or LazyImages, each like `images`
     """
+    if not 0 < part <= 1:
+        raise ValueError(f"part is {part!r}; a share of the shorter side, up to 1, is expected.")
     places = [(0, 0), (1, 0), (0, 1), (1, 1), (0.5, 0.5)]
     if isinstance(images, ImageFiles):
         looks = [copy.copy(images) for _ in range(len(places) + 1)]
@@ -213,6 +243,8 @@ def raw_pixels(images, size=32):
     -------
     float32 `[n, d]`; one number a pixel where all pictures are grey, otherwise three.
     """
+    if not len(images):
+        raise ValueError("There are no images; one at least is expected.")
     parts = images.parts() if isinstance(images, LazyImages) else [np.asarray(images, np.float32)]
     small = np.concatenate([_reduced(part, size) for part in parts])
     if (small == small[..., :1]).all():

@@ -8,8 +8,12 @@ from pathlib import Path
 import numpy as np
 
 #: More pixels than this are refused before they are decoded: a small file can unfold to gigabytes.
-MOST_PIXELS = 200_000_000
+MOST_PIXELS = 150_000_000
 VERSION = 1  # to be raised when `read` gives other pixels: features are kept under it
+
+
+# large pictures, odd metadata: what matters of it is said in words of ours
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class Unreadable(ValueError):
@@ -22,8 +26,8 @@ CENTRE = (1.0, 0.5, 0.5)  # the middle square
 def read(path, size, crop=CENTRE):
     """A picture file as float32 `[size, size, 3]` in `[0, 1]`.
 
-    It is turned upright (EXIF), its first frame taken, transparency laid on white, 16 bits and
-    CMYK brought to RGB; then a square of it is resized.
+    It is turned upright (EXIF), its first frame taken, a square of it resized, transparency laid
+    on white, CMYK and greys of 16 bits or floating point (0 to 1, 255 or 65535) brought to RGB.
 
     Parameters
     ----------
@@ -39,7 +43,7 @@ def read(path, size, crop=CENTRE):
     Unreadable
         Empty, truncated, no picture, too many pixels, no right to read it; with the reason.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, UnidentifiedImageError
 
     path = Path(path)
     try:
@@ -53,7 +57,15 @@ def read(path, size, crop=CENTRE):
             picture.draft("RGB", (needed, needed))  # JPEG: decode no more than is needed
             picture.seek(0)
             picture.load()
-            picture = _as_rgb(ImageOps.exif_transpose(picture))
+            picture = _upright(picture)
+            if crop is None:
+                box = (0, 0, *picture.size)
+            else:
+                side = crop[0] * min(picture.size)
+                free = [long - side for long in picture.size]
+                left, top = (space * at for space, at in zip(free, crop[1:], strict=True))
+                box = (left, top, left + side, top + side)
+            square = _as_rgb(picture, box, size)
     except Unreadable:
         raise
     except FileNotFoundError:
@@ -67,22 +79,17 @@ def read(path, size, crop=CENTRE):
         raise Unreadable("not a picture that Pillow knows") from None
     except Image.DecompressionBombError:
         raise Unreadable("too many pixels: a decompression bomb") from None
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError, OverflowError) as error:
+    except MemoryError:
+        raise Unreadable("too large for the memory that is free") from None
+    except Exception as error:  # Pillow's readers raise errors of many kinds on damaged files
         raise Unreadable(f"broken: {error}") from None
-    if crop is None:
-        box = (0, 0, *picture.size)
-    else:
-        side = crop[0] * min(picture.size)
-        corner = [(long - side) * place for long, place in zip(picture.size, crop[1:], strict=True)]
-        box = (*corner, corner[0] + side, corner[1] + side)
-    square = picture.resize((size, size), Image.Resampling.BILINEAR, box)
     return np.asarray(square, np.float32) / 255
 
 
 def read_many(paths, size, crop=CENTRE):
     """Each picture in turn, read as `read` does; an `Unreadable` stands where one cannot be.
 
-    Several are decoded at a time. Pillow's warnings (large pictures, odd metadata) are silenced.
+    Several are decoded at a time.
     """
 
     def attempt(path):
@@ -94,22 +101,34 @@ def read_many(paths, size, crop=CENTRE):
     paths = list(paths)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(paths), 64):
-            with warnings.catch_warnings():  # not held while a caller works on what was yielded
-                warnings.simplefilter("ignore")
-                done = list(pool.map(attempt, paths[start : start + 64]))
-            yield from done
+            yield from list(pool.map(attempt, paths[start : start + 64]))
 
 
-def _as_rgb(picture):
+def _upright(picture):
+    from PIL import ImageOps
+
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # its EXIF data are damaged, the picture itself is not
+        return picture
+
+
+def _as_rgb(picture, box, size):
+    """A part of a picture, resized, as RGB of 8 bits."""
     from PIL import Image
 
+    small = (size, size), Image.Resampling.BILINEAR, box
     if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
         values = np.asarray(picture, np.float32)
-        top = 65535 if picture.mode != "F" else max(float(values.max()), 1.0)
-        grey = np.clip(values / top * 255, 0, 255).astype(np.uint8)
-        return Image.fromarray(grey).convert("RGB")
+        low, high = float(values.min()), float(values.max())
+        top = next((top for top in (1, 255, 65535) if high <= top), None)
+        if not low >= 0 or top is None:  # or NaN
+            raise Unreadable(
+                f"its values go from {low:g} to {high:g}; from 0 to 1, 255 or 65535 is expected"
+            )
+        return Image.fromarray(values * (255 / top)).resize(*small).convert("L").convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        over = picture.convert("RGBA")
+        over = picture.convert("RGBA").resize(*small)
         ground = Image.new("RGBA", over.size, "white")
         return Image.alpha_composite(ground, over).convert("RGB")
-    return picture.convert("RGB")
+    return picture.convert("RGB").resize(*small)
