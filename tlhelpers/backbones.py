@@ -1,6 +1,8 @@
 """Backbones by their handle: the network, and the preparation of pictures that belongs to it."""
 
+import numbers
 import re
+from collections import Counter
 
 import keras
 import numpy as np
@@ -81,14 +83,47 @@ def provenance(handle):
     return f"{handle}", "see its page"
 
 
-def side(handle):
-    """Side in pixels of the pictures that a backbone was made for."""
-    if handle in _FACTS:
-        return _FACTS[handle][1]
-    _application(handle)
+def side(handle, wanted=None):
+    """Side in pixels of the pictures for a backbone: the wanted one, or that it was made for.
+
+    Raises
+    ------
+    ValueError
+        A backbone that is unknown or takes no pictures; a side that it cannot take.
+    """
+    if wanted is not None and (not isinstance(wanted, numbers.Integral) or wanted < 1):
+        raise ValueError(f"size is {wanted!r}; a whole number of pixels is expected.")
+    name = _application(handle)
+    if name:
+        least, usual = _APPLICATIONS[name][3:]
+        if wanted is not None and wanted < least:
+            raise ValueError(
+                f"Pictures of {wanted} pixels a side are too small for {name}; give size={least} "
+                f"or more ({usual} is what it was made for)."
+            )
+        return int(wanted or usual)
+    fixed = _FACTS[handle][1] if handle in _FACTS else _side_of_module(handle)
+    if wanted not in (None, fixed) and fixed is not None:
+        raise ValueError(
+            f"{handle} takes pictures of {fixed} pixels a side, not of {wanted}. For other sizes "
+            "choose a backbone of Keras, such as 'keras:MobileNetV2'."
+        )
+    return int(wanted or fixed or 224)
+
+
+def _side_of_module(handle):
+    """Side that a module takes; None if it takes any."""
     spec = HubLayer(handle).input_spec
-    given = spec.shape[1:3] if spec is not None and spec.shape is not None else (None, None)
-    return given[0] or given[1] or 224
+    shape = getattr(spec, "shape", None)
+    if shape is not None and (len(shape) != 4 or shape[-1] not in (3, None)):
+        raise ValueError(
+            f"{handle} takes inputs of shape {list(shape)}, so it is no backbone for pictures; "
+            "[n, height, width, 3] is expected."
+        )
+    height, width = shape[1:3] if shape is not None else (None, None)
+    if height != width:
+        raise ValueError(f"{handle} takes pictures of {height} x {width}; squares are expected.")
+    return height
 
 
 def layer(handle, size=None):
@@ -124,6 +159,7 @@ def network(handle, size=None):
         Weights that are not here and could not be downloaded.
     """
     if handle == "embedded:glyphnet":
+        side(handle, size)
         return keras.models.load_model(fetch.data_dir() / "glyphnet.keras")
     name = _application(handle)
     if name:
@@ -153,13 +189,7 @@ def _application(handle):
 
 
 def _build(name, size, weights):
-    _, _, mode, least, usual = _APPLICATIONS[name]
-    size = usual if size is None else size
-    if size < least:
-        raise ValueError(
-            f"Pictures of {size} pixels a side are too small for {name}; give size={least} or "
-            f"more ({usual} is what it was made for)."
-        )
+    mode, size = _APPLICATIONS[name][2], side(f"keras:{name}", size)
     images = keras.Input((size, size, 3), name="images")
     if mode == "tf":
         prepared = keras.layers.Rescaling(2.0, -1.0, name="from_minus_one_to_one")(images)
@@ -175,11 +205,13 @@ def _build(name, size, weights):
 
 def _with_blocks(inception):
     """The same network with its layers named by block, where Keras gives them running numbers."""
-    names, number, pools = {}, 0, 0
+    names, number, pools, seen = {}, 0, 0, Counter()
     for layer in inception.layers:
         whole = re.fullmatch(r"mixed\d+", layer.name)
         block = "stem0" if pools < 2 else f"mixed{number}"
-        names[layer.name] = layer.name if whole else f"{block}_{layer.name}"
+        kind = re.sub(r"_\d+$", "", layer.name)
+        seen[block, kind] += 1
+        names[layer.name] = layer.name if whole else f"{block}_{kind}_{seen[block, kind]}"
         pools += isinstance(layer, keras.layers.MaxPooling2D)  # the stem ends with the second
         number += bool(whole)
 
@@ -234,9 +266,9 @@ def _from_module(module, size):
             "'keras:MobileNetV2'; HubLayer takes the module as it is."
         )
     model.set_weights([known[weight.path] for weight in model.weights])
-    side = _APPLICATIONS["MobileNetV2"][-1]
-    if model.input_shape[1] == side:
-        images = np.random.default_rng(0).random((2, side, side, 3), np.float32)
+    usual = _APPLICATIONS["MobileNetV2"][-1]
+    if model.input_shape[1] == usual:
+        images = np.random.default_rng(0).random((2, usual, usual, 3), np.float32)
         wanted, got = np.asarray(module(images)), np.asarray(model(images, training=False))
         if not np.allclose(wanted, got, rtol=1e-2, atol=1e-2):
             raise ValueError(

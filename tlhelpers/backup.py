@@ -38,7 +38,7 @@ class Backup:
     """
 
     def __init__(self, folder, model, base, data, arguments):
-        self.folder = None if folder is None else Path(folder)
+        self.folder = None if folder is None else Path(folder).expanduser()
         if folder is None:
             return
         self._model = model

@@ -1,6 +1,7 @@
 """The forms in which data are accepted: a Split, a pair of arrays, a tf.data.Dataset."""
 
 import itertools
+import random
 
 import keras
 import numpy as np
@@ -54,7 +55,8 @@ def fit_arguments(data, batch_size=None, shuffle=False):
     if pair is None:
         return {"x": data, **size}
     if isinstance(pair[0], LazyImages):
-        return {"x": labelled_batches(*pair, batch_size or 32, shuffle)}
+        seed = random.randrange(2**31)  # Python's, which keras.utils.set_random_seed sets
+        return {"x": labelled_batches(*pair, batch_size or 32, shuffle, seed)}
     return {"x": pair[0], "y": pair[1], **size}
 
 

@@ -143,9 +143,12 @@ def _check_network(network, images):
     if isinstance(wanted, tuple) and len(wanted) == 4:
         fits = zip(wanted[1:], images.shape[1:], strict=True)
         if any(want not in (None, got) for want, got in fits):
+            mend = f"Resize them: keras.ops.image.resize(images, {wanted[1:3]})."
+            if isinstance(images, LazyImages):
+                mend = f"Load them in its size: load_task(…, size={wanted[1]})."
             raise ValueError(
                 f"Images have shape {list(images.shape)}; {network.name} expects "
-                f"{_shape(wanted)}. Resize them: keras.ops.image.resize(images, {wanted[1:3]})."
+                f"{_shape(wanted)}. {mend}"
             )
 
 

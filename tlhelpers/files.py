@@ -31,6 +31,8 @@ def find_file(url, place, checksum, *, progress=True):
     if mirror and (mirror / place).is_file():
         return mirror / place
     path = cache.cache_dir() / place
+    if path.is_file():
+        return path
     with cache.locked(path):
         if not path.is_file():
             part = path.with_name(f"{path.name}.part")
@@ -71,6 +73,14 @@ def _compare(part, url, checksum):
     import pooch
 
     if checksum is None:
+        with open(part, "rb") as file:
+            start = file.read(8)
+        if url.endswith(".h5") and start != b"\x89HDF\r\n\x1a\n":
+            download.discard(part)
+            raise ValueError(
+                f"What came from {url} is no HDF5 file (it begins with {start!r}). A network may "
+                "ask for a sign-in first; open the address in a browser, then try again."
+            )
         return
     algorithm, expected = checksum.split(":")
     found = pooch.file_hash(str(part), alg=algorithm)

@@ -11,7 +11,16 @@ from tqdm.auto import tqdm
 
 from . import pictures
 
-SPLITS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
+SPLITS = {  # names of folders, in small letters
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
 
 
 @dataclass(frozen=True)
@@ -30,8 +39,9 @@ def scan(folder, *, progress=True):
     Parameters
     ----------
     folder : str or Path
-        `<class>/…/picture`, or `train|validation|test/<class>/…/picture`. What starts with a dot
-        is not looked at; links are followed, but not in circles.
+        `<class>/…/picture`, or `train|validation|test/<class>/…/picture` (also as training, val,
+        valid, dev, testing). What starts with a dot is not looked at; links are followed, but not
+        in circles.
     progress : bool
 
     Returns
@@ -44,18 +54,17 @@ def scan(folder, *, progress=True):
     Raises
     ------
     ValueError
-        No such folder; no picture in it that could be read; fewer than two classes.
+        No such folder; no picture in it that could be read; fewer than two classes; folders of
+        splits beside others.
     """
     import pandas as pd
 
-    folder = Path(folder).expanduser()
+    folder = Path(os.path.abspath(Path(folder).expanduser()))
     if not folder.is_dir():
         raise ValueError(
-            f"{str(folder)!r} is no folder (looked for in {Path.cwd()}). One with a sub-folder for "
-            "each class is expected."
+            f"{str(folder)!r} is no folder. One with a sub-folder for each class is expected."
         )
-    parts = {path.name for path in _inside(folder) if path.is_dir()}
-    depth = 2 if "train" in parts and parts <= SPLITS.keys() else 1  # of the folder of a class
+    depth = _depth_of_classes(folder)
     readable, rows = _read(folder, depth, progress)
     found, copies = _without_copies(readable, folder)
     rows += copies
@@ -69,17 +78,36 @@ def scan(folder, *, progress=True):
             "two at least are expected, each in a sub-folder of its own. "
             + "; ".join(f"{name}: {problem}" for name, problem, _ in rows[:3])
         )
-    rows += [(name, "no picture of this class", "left out") for name in counts if not counts[name]]
-    rows += [
-        (
-            name,
-            f"{count} picture{'s' if count > 1 else ''} of this class; 3 fill all splits",
-            "used",
-        )
-        for name, count in counts.items()
-        if 0 < count < 3
-    ]
+    train = {one.class_name for one in found if one.split in (None, "train")}
+    for name, count in counts.items():
+        if not count:
+            rows.append((name, "no picture of this class", "left out"))
+        elif name not in train:
+            rows.append((name, "no picture of this class to train on", "left out"))
+        elif count < 3:
+            pictures_of = f"{count} picture{'s'[: count - 1]} of this class"
+            rows.append((name, f"{pictures_of}; 3 fill all splits", "used"))
+    found = [one for one in found if one.class_name in train]
     return found, pd.DataFrame(rows, columns=["name", "problem", "done"])
+
+
+def _depth_of_classes(folder):
+    """1 where the folder holds those of the classes, 2 where it holds those of splits."""
+    tops = [path for path in _inside(folder) if path.is_dir()]
+    splits = [path for path in tops if path.name.casefold() in SPLITS]
+    nested = [path for path in splits if any(below.is_dir() for below in _inside(path))]
+    if not nested:
+        return 1
+    others = [path.name for path in tops if path not in nested]
+    if others or "train" not in {SPLITS[path.name.casefold()] for path in nested}:
+        what = "none of them for training"
+        if others:
+            what = f"beside them {', '.join(map(repr, others))}"
+        raise ValueError(
+            f"{folder} has folders of splits ({', '.join(path.name for path in nested)}), "
+            f"{what}. Either all of its folders are splits, 'train' among them, or all are classes."
+        )
+    return 2
 
 
 def _read(folder, depth, progress):
@@ -102,22 +130,32 @@ def _read(folder, depth, progress):
             rows.append((_name(path, folder), str(picture), "left out"))
         else:
             content = hashlib.sha256(path.read_bytes()).hexdigest()
-            split = SPLITS[inside[0]] if depth == 2 else None
+            split = SPLITS[inside[0].casefold()] if depth == 2 else None
             found.append(Found(path, inside[depth - 1], split, content))
     return found, rows
 
 
 def _without_copies(found, folder):
-    """Each content once, and rows on the others; of two splits, the later keeps it."""
+    """Each file once, and rows on the others; of two splits, the later keeps it.
+
+    A file that stands in two classes is left out of both, for one of them is wrong.
+    """
     order = {"test": 0, "validation": 1}
-    first, rows = {}, []
+    same, rows, kept = {}, [], []
     for one in sorted(found, key=lambda one: (order.get(one.split, 2), one.path)):
-        kept = first.setdefault(one.content, one)
-        if kept is not one:
-            other = ", of another class" if kept.class_name != one.class_name else ""
-            problem = f"the same picture as {_name(kept.path, folder)}{other}"
+        same.setdefault(one.content, []).append(one)
+    for first, *others in same.values():
+        wrong = next((o for o in others if o.class_name != first.class_name), None)
+        if wrong is not None:
+            problem = f"the same file as {_name(wrong.path, folder)}, of another class"
+            rows.append((_name(first.path, folder), problem, "left out"))
+        else:
+            kept.append(first)
+        for one in others:
+            other = ", of another class" if one.class_name != first.class_name else ""
+            problem = f"the same file as {_name(first.path, folder)}{other}"
             rows.append((_name(one.path, folder), problem, "left out"))
-    return sorted(first.values(), key=lambda one: one.path), rows
+    return sorted(kept, key=lambda one: one.path), rows
 
 
 def _name(path, folder):
@@ -149,11 +187,12 @@ def _class_names(folder, depth):
 
 
 def assign(found, seed=0):
-    """Split of each picture: that of its folder; otherwise drawn by what the picture shows.
+    """Split of each picture: that of its folder; otherwise drawn by a hash of its file.
 
-    Of each class a fifth is for validation and a fifth for testing, one at least where there are
-    three; a class of two trains and tests, one picture alone trains. Where the folder has a level
-    of splits without `validation` or `test`, that fifth is taken out of `train`.
+    About a fifth of each class is for validation and a fifth for testing. A picture keeps its split
+    when others come or go, except in a class so small that a split would stay empty: then it gets
+    one, testing first. One picture alone trains. Where the folder has a level of splits without
+    `validation` or `test`, that fifth is taken out of `train`.
 
     Returns
     -------
@@ -167,10 +206,17 @@ def assign(found, seed=0):
             for row, one in enumerate(found)
             if one.class_name == class_name and splits[row] == "train"
         ]
-        rows.sort(key=lambda row: hashlib.sha256(f"{seed}{found[row].content}".encode()).digest())
-        share = max(1, len(rows) // 5)
-        for name in wanted[: len(rows) - 1]:
-            for row in rows[:share]:
-                splits[row] = name
-            rows = rows[share:]
+        rows.sort(key=lambda row: _place(found[row].content, seed))
+        for place, name in enumerate(wanted, start=1):
+            low, high = (0.0, 0.2) if name == "test" else (0.2, 0.4)
+            inside = [row for row in rows if low <= _place(found[row].content, seed) < high]
+            most = max(len(rows) - 1 - len(wanted[place:]), int(len(rows) > 1))
+            chosen = inside[:most] or rows[: min(1, most)]
+            splits[chosen] = name
+            rows = [row for row in rows if row not in chosen]
     return splits
+
+
+def _place(content, seed):
+    """A number from 0 to 1 that belongs to a file."""
+    return int(hashlib.sha256(f"{seed}{content}".encode()).hexdigest()[:8], 16) / 16**8

@@ -55,7 +55,7 @@ def load_digits(backbone="embedded:glyphnet", size=None):
     """Task "digits": handwritten digits of scikit-learn, enlarged to the backbone's size."""
     from sklearn.datasets import load_digits
 
-    size = size or backbones.side(backbone)
+    size = backbones.side(backbone, size)
     source, licence = backbones.provenance(backbone)
     digits = load_digits()
     small = np.repeat((digits.images / 16).astype(np.float32)[..., None], 3, axis=-1)
@@ -93,10 +93,11 @@ _FLOWERS = (
 def load_flowers(backbone=backbones.MOBILENET, size=None):
     """Task "flowers": TensorFlow's flower photos, from mirror, cache or internet (229 MB).
 
-    The SHA-1 of a photo's file name decides its split, by the rule of TensorFlow's former script
-    for retraining on these photos: a fifth validates, a fifth tests. So each photo stays in its
-    split when others come or go.
+    The SHA-1 of a photo's file name decides its split, with the formula of TensorFlow's former
+    script for retraining on these photos: a fifth validates, a fifth tests. So each photo stays in
+    its split when others come or go.
     """
+    size = backbones.side(backbone, size)
     found, report = folders.scan(files.find_folder(*_FLOWERS))
 
     def split(name):
@@ -110,6 +111,7 @@ def load_flowers(backbone=backbones.MOBILENET, size=None):
 
 def load_folder(path, backbone=backbones.MOBILENET, size=None, seed=0):
     """Task "folder": pictures of one's own; see `folders.scan` for how they are laid out."""
+    size = backbones.side(backbone, size)
     found, report = folders.scan(path)
     splits = folders.assign(found, seed)
     target = f"pictures in {Path(path).expanduser().resolve().name}"
@@ -119,7 +121,7 @@ def load_folder(path, backbone=backbones.MOBILENET, size=None, seed=0):
 def _of_files(name, backbone, size, found, splits, report, target, terms):
     source, licence = backbones.provenance(backbone)
     class_names = sorted({one.class_name for one in found})
-    images = ImageFiles([one.path for one in found], size or backbones.side(backbone))
+    images = ImageFiles([one.path for one in found], size)
     labels = np.array([class_names.index(one.class_name) for one in found])
     return Task(
         name=name,

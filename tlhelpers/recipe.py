@@ -10,10 +10,10 @@ from threadpoolctl import threadpool_limits
 from . import distribution
 from .backup import Backup
 from .batches import as_pair, first_batches, fit_arguments, loss_name
-from .features import extract_features
 from .images import LazyImages
 from .memory import batches_fit, check_memory
 from .split import split_at
+from .streams import image_batches
 from .tuning import blocks, find_base, freeze, unfreeze
 
 PATIENCE = 5  # epochs without a better validation loss
@@ -47,8 +47,9 @@ def fine_tune(
     has one entry; any other trains with Adam at its default rate. Then head and blocks train with
     Adam at `learning_rate`. BatchNorm layers stay frozen. Notebook 03 measures why.
 
-    What is frozen is computed once in each stage (see `split_at`), where the data are arrays, the
-    model can be cut and the result fits into memory; `callbacks` then see the rest of the model.
+    What is frozen is computed once in each stage (see `split_at`), where the data are no data
+    set, the model can be cut and the result fits into memory; pictures in files are read as a
+    stream; `callbacks` then see the rest of the model.
 
     Parameters
     ----------
@@ -110,7 +111,9 @@ def fine_tune(
             "not known. Give it: fine_tune(model, data, base=…)."
         )
     arguments = {"last": last, "learning_rate": learning_rate, "epochs": epochs}
-    arguments |= {key: fit.get(key) for key in ("batch_size", "class_weight", "shuffle")}
+    arguments |= {key: fit.get(key) for key in ("batch_size", "shuffle")}
+    weights = fit.get("class_weight") or {}
+    arguments["class_weight"] = {int(label): float(weight) for label, weight in weights.items()}
     with model.distribute_strategy.scope():
         if not model.built:
             model(first_batches(data, 1)[0][0][:1], training=False)
@@ -127,14 +130,14 @@ def fine_tune(
         optimizers = [keras.optimizers.Adam(learning_rate)]
 
         def head():
-            cut = _without_trunk(model, data, validation, fit.get("batch_size"))
+            cut = _without_trunk(model, data, validation, **fit)
             dense = _linear_head(*cut[:2], loss) if epochs[0] else None
             if dense is not None:
                 return cut[0], _solve(dense, *cut, loss, fit.get("class_weight"))
             return cut[0], _train(*cut, loss, keras.optimizers.Adam(), epochs[0], backup, fit)
 
         def tuning():
-            cut = _without_trunk(model, data, validation, fit.get("batch_size"))
+            cut = _without_trunk(model, data, validation, **fit)
             history = _train(*cut, loss, optimizers[0], epochs[1], backup, fit)
             optimizers.append(cut[0].optimizer)  # with its loss scale under mixed precision
             return cut[0], history
@@ -243,7 +246,7 @@ def _compile(model, optimizer, loss):
     )
 
 
-def _without_trunk(model, data, validation, batch_size):
+def _without_trunk(model, data, validation, batch_size=None, verbose="auto", **_):
     """The part of the model from the first thing that trains on, and what reaches it."""
     pair = as_pair(data)
     held_out = None if validation is None else as_pair(validation)
@@ -257,11 +260,12 @@ def _without_trunk(model, data, validation, batch_size):
 
     def through(pair):
         if isinstance(pair[0], LazyImages):
-            size = batch_size or 32
-            x = extract_features(trunk, pair[0], size, cache=False, progress=False, spatial=True)
-            return x, pair[1]
+            batches = image_batches(pair[0], batch_size or 32)
+            return trunk.predict(batches, verbose=verbose), pair[1]
         return trunk.predict(pair[0], batch_size=batch_size, verbose=0), pair[1]
 
+    if not trunk.weights:  # it only prepares the images
+        return model, data, validation
     return tail, through(pair), held_out and through(held_out)
 
 

@@ -83,11 +83,13 @@ class _Findings(ast.NodeTransformer):
     def visit_FunctionDef(self, node):
         return node
 
+    visit_AsyncFunctionDef = visit_FunctionDef
+
     def visit_Assert(self, node):
         caught = ast.parse(
             "try: ...\n"
-            "except (AssertionError, LookupError) as _error:\n"
-            f"    __import__('tlhelpers').report.not_so({ast.unparse(node.test)!r}, _error)"
+            "except (AssertionError, LookupError) as __tl_error:\n"
+            f"    __import__('tlhelpers').report.not_so({ast.unparse(node.test)!r}, __tl_error)"
         ).body[0]
         caught.body = [node]
         return ast.copy_location(caught, node)

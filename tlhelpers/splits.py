@@ -66,7 +66,8 @@ class Split(_Samples):
         """Images and labels as a `tf.data.Dataset` of batches, for `fit` and `evaluate`.
 
         Pictures in files are read while the network works on those before, and never all at once.
-        With `shuffle` each pass has another order; `seed` fixes the first and all that follow.
+        With `shuffle` each pass has another order; `seed` fixes the first and all that follow (for
+        arrays together with the seed that `tl.setup` sets).
         """
         from .streams import labelled_batches
 

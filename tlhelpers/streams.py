@@ -9,9 +9,9 @@ from .images import LazyImages
 def image_batches(images, batch_size):
     """Batches of LazyImages, in order."""
     spec = tf.TensorSpec((None, *images.shape[1:]), tf.float32)
-    return tf.data.Dataset.from_generator(
-        lambda: images.parts(batch_size), output_signature=spec
-    ).prefetch(2)
+    stream = tf.data.Dataset.from_generator(lambda: images.parts(batch_size), output_signature=spec)
+    count = -(-len(images) // batch_size)
+    return stream.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
 
 
 def labelled_batches(images, labels, batch_size, shuffle=False, seed=0):

@@ -59,7 +59,7 @@ _TASKS = {
 _OPTIONS = {
     "digits": "backbone, size",
     "flowers": "backbone, size",
-    "folder": "path, backbone, size",
+    "folder": "path, backbone, size, seed",
 }
 
 
@@ -74,6 +74,8 @@ def load_task(name, **options):
     backbone : str, optional
         For tasks of pictures: another backbone than the task's own, see `list_backbones()`. What
         prepares the pictures for it comes with it.
+    seed : int, optional
+        For "folder": another draw of validation and test, where they are not folders.
     size : int, optional
         For tasks of pictures: their side in pixels, where the backbone can take another than its
         own. Smaller ones are faster, and say less.
@@ -103,9 +105,9 @@ def load_task(name, **options):
     unknown = [option for option in options if option not in known.split(", ")]
     if unknown:
         raise ValueError(f"The task {name!r} has no option {unknown[0]!r}; its options: {known}.")
+    options = {option: value for option, value in options.items() if value is not None}
     if name == "folder" and "path" not in options:
         raise ValueError("Which folder? load_task('folder', path='my_photos').")
-    options = {option: value for option, value in options.items() if value is not None}
     return _TASKS[name][0](**options)
 
 
