@@ -7,6 +7,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from . import queries
+from .images import LazyImages
 from .splits import check_class_names
 
 
@@ -22,7 +23,8 @@ class AccumulationRun:
     ----------
     store : LabelStore
     items : array `[n, ...]` or sequence of n str
-        The pool: pictures or texts; they are known in the store by their content.
+        The pool: pictures or texts; they are known in the store by their content, pictures in
+        files by that of the file, whatever size they are read at.
     features : float `[n, d]`
         Their feature vectors, such as `extract_features` gives.
     class_names : sequence of str
@@ -89,7 +91,8 @@ class AccumulationRun:
             raise ValueError(f"size is {size!r}; whole numbers of at least 1 are expected.")
         self.store, self.features, self.class_names = store, features, class_names
         self.query, self.sizes, self.seed, self.classifier = query, sizes, seed, classifier
-        self.keys = [store.key(item) for item in items]
+        files = items.contents() if isinstance(items, LazyImages) else None
+        self.keys = [store.key(item) for item in files or items]
         self._places = {}
         for place, key in enumerate(self.keys):
             self._places.setdefault(key, []).append(place)

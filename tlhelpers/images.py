@@ -75,6 +75,10 @@ class LazyImages:
         """The pictures at these places of the source, as an array."""
         raise NotImplementedError
 
+    def contents(self):
+        """What tells one picture from another, whatever size it is read at; None if not known."""
+        return None
+
     def digests(self):
         """Hashes, as bytes, that change when a picture does: what its features depend on."""
         parts = map(np.ascontiguousarray, self.parts())
@@ -125,17 +129,19 @@ class ImageFiles(LazyImages):
             self.unreadable.update(bad)
         return made
 
-    def digests(self):
-        def digest(at):
+    def contents(self):
+        def content(at):
             try:
-                content = self.paths[at].read_bytes()
+                return hashlib.sha256(self.paths[at].read_bytes()).hexdigest()
             except OSError:
-                content = b""
-            reading = f" {self.size} {self.crop} {pictures.VERSION}"
-            return hashlib.sha256(content + reading.encode()).digest()
+                return ""
 
         with ThreadPoolExecutor() as pool:
-            return list(pool.map(digest, self.at))
+            return list(pool.map(content, self.at))
+
+    def digests(self):
+        reading = f" {self.size} {self.crop} {pictures.VERSION}"
+        return [hashlib.sha256((each + reading).encode()).digest() for each in self.contents()]
 
 
 class Transformed(LazyImages):
