@@ -182,7 +182,7 @@ def test_another_backbone_brings_its_size():
         ({"name": "digits", "path": "x"}, r"has no option 'path'; its options: backbone, size"),
         ({"name": "scipy", "backbone": "x"}, r"has no option 'backbone'; its options: none"),
         ({"name": "digits", "backbone": "keras:VGG"}, r"Unknown backbone 'keras:VGG'"),
-        ({"name": "folder", "path": "nowhere"}, r"'nowhere' is no folder"),
+        ({"name": "folder", "path": "nowhere"}, r"nowhere' is no folder"),
     ],
 )
 def test_options_that_a_task_does_not_have(arguments, message):
