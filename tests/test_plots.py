@@ -33,6 +33,16 @@ def test_image_grid_shows_every_picture_in_its_place(shape):
     assert [text.get_text() for text in ax.texts] == list("abcdefg")
 
 
+def test_image_grid_names_rows():
+    """Each name stands to the left of its row, at half its height."""
+    ax = plots.image_grid(np.zeros((6, 8, 8)), columns=3, row_names=["before", "after"])
+    names = {text.get_text(): text.get_position() for text in ax.texts if text.get_text()}
+    assert list(names) == ["before", "after"]
+    assert all(x < 0 for x, _ in names.values())
+    assert names["before"][1] == 4
+    assert 8 < names["after"][1] - 4 <= 10  # below the first row and the gap
+
+
 def test_learning_curves_mean_and_band():
     """Mean over seeds; runs stopped early count as long as they lasted."""
     runs = {
@@ -135,6 +145,10 @@ def test_takes_and_returns_axes(draw):
     ("call", "text"),
     [
         (lambda: plots.image_grid(np.zeros((2, 8, 8)), ["a"]), "got 2 images, 1 titles"),
+        (
+            lambda: plots.image_grid(np.zeros((6, 8, 8)), columns=3, row_names=["one"]),
+            "Got 1 row_names; 6 images, 3 a row, make 2 rows",
+        ),
         (lambda: plots.image_grid(np.zeros((0, 8, 8))), "Nothing to draw"),
         (lambda: plots.image_grid(np.zeros((8, 8))), r"shape \[8, 8\]"),
         (lambda: plots.learning_curves({}), "Nothing to draw"),

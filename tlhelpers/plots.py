@@ -36,8 +36,8 @@ def _styles():
     return ({"color": c, "marker": m, "linestyle": d} for c, m, d in itertools.cycle(looks))
 
 
-def image_grid(images, titles=None, columns=10, ax=None):
-    """Pictures in rows, with an optional title under each.
+def image_grid(images, titles=None, columns=10, ax=None, row_names=None):
+    """Pictures in rows, with an optional title under each and an optional name beside each row.
 
     Parameters
     ----------
@@ -45,6 +45,7 @@ def image_grid(images, titles=None, columns=10, ax=None):
     titles : sequence of n short strings
     columns : int
         Fewer, and larger ones, where titles would run into one another.
+    row_names : sequence of str, one a row
     """
     images = np.asarray(images, np.float32)
     titles = [""] * len(images) if titles is None else [str(title) for title in titles]
@@ -60,6 +61,11 @@ def image_grid(images, titles=None, columns=10, ax=None):
     larger = max(1.0, longest / 12)  # about 12 characters fit under a picture of 0.75 inches
     columns = max(1, min(int(columns / larger), len(images)))
     rows = -(-len(images) // columns)
+    if row_names is not None and len(row_names) != rows:
+        raise ValueError(
+            f"Got {len(row_names)} row_names; {len(images)} images, {columns} a row, "
+            f"make {rows} rows. One name a row is expected."
+        )
     height, width = images.shape[1:3]
     lines = max(title.count("\n") + 1 if title else 0 for title in titles)
     label = round(0.22 * height * lines / larger)
@@ -71,6 +77,9 @@ def image_grid(images, titles=None, columns=10, ax=None):
         y, x = i // columns * (height + label + gap), i % columns * (width + gap)
         sheet[y : y + height, x : x + width] = np.clip(image, 0, 1)
         ax.text(x + width / 2, y + height, title, ha="center", va="top", fontsize=8)
+    for row, name in enumerate(() if row_names is None else row_names):
+        y = row * (height + label + gap) + height / 2
+        ax.text(-gap, y, name, ha="right", va="center", fontsize=8)
     ax.imshow(sheet, interpolation="nearest")
     ax.set_axis_off()
     return ax
