@@ -50,14 +50,14 @@ def test_claims_about_the_digits_are_assertions(digits, cell):
 
 
 def test_claims_about_another_task_are_findings(digits, cell, capsys):
-    """Each that does not hold is printed, and the cell goes on."""
+    """Each that does not hold is printed, with its message, and the cell goes on."""
     tl.claims(dataclasses.replace(digits, name="flowers"))
     assert cell("for n in (1, 2):\n    assert n < 2, 'small'\nassert (\n    3 <\n    2)") is None
-    assert cell("assert {}[500] > 1; print('on it goes')") is None
+    assert cell("assert {}[500] > 1, 'many'; print('on it goes')") is None
     assert capsys.readouterr().out.splitlines() == [
-        "On this task it is not so: n < 2",
+        "On this task it is not so: small (n < 2)",
         "On this task it is not so: 3 < 2",
-        "On this task it cannot be told (KeyError(500)): {}[500] > 1",
+        "On this task it cannot be told (KeyError(500)): many ({}[500] > 1)",
         "on it goes",
     ]
 

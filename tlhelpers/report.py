@@ -66,8 +66,8 @@ def claims(task):
 
     What the text says of measured figures stands below it as an assertion. On the digits with
     their own backbone those stay what they are. On another task or backbone an assertion of a cell
-    that does not hold is printed and the notebook goes on, since what holds there is what one
-    wants to find out; those inside of functions stay assertions.
+    that does not hold is printed, with its message if it has one, and the notebook goes on, since
+    what holds there is what one wants to find out; those inside of functions stay assertions.
     """
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell is None:
@@ -86,10 +86,13 @@ class _Findings(ast.NodeTransformer):
     visit_AsyncFunctionDef = visit_FunctionDef
 
     def visit_Assert(self, node):
+        said = ast.unparse(node.test)
+        if isinstance(node.msg, ast.Constant):
+            said = f"{node.msg.value} ({said})"
         caught = ast.parse(
             "try: ...\n"
             "except (AssertionError, LookupError) as __tl_error:\n"
-            f"    __import__('tlhelpers').report.not_so({ast.unparse(node.test)!r}, __tl_error)"
+            f"    __import__('tlhelpers').report.not_so({said!r}, __tl_error)"
         ).body[0]
         caught.body = [node]
         return ast.copy_location(caught, node)
