@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 import tlhelpers as tl
-from tlhelpers import cache
+from tlhelpers import cache, memory
 
 
 class Hungry(keras.layers.Layer):
@@ -42,6 +42,22 @@ def network(limit, only_training=False):
 @pytest.fixture
 def pairs(images):
     return np.concatenate([images] * 4), np.arange(48) % 3
+
+
+@pytest.mark.parametrize(("count", "fits"), [(1, True), (78, True), (82, False), (100, False)])
+def test_a_fifth_of_the_memory_stays_free(count, fits, monkeypatch):
+    """Arrays that would take all of it get the process killed, so they are refused in words."""
+    monkeypatch.setattr(memory, "free_memory", lambda: 100 * 2**26)  # 100 arrays: 6.25 GiB
+    shape = (4096, 4096)
+    if fits:
+        assert memory.check_memory(count, shape, "pictures") == count * 2**26
+        return
+    message = (
+        rf"{count} pictures of shape \[4096, 4096\] need {count / 16:.1f} GiB; "
+        r"5\.0 of the 6\.2 GiB that are free can be used\. Take some\."
+    )
+    with pytest.raises(MemoryError, match=message):
+        memory.check_memory(count, shape, "pictures", "Take some.")
 
 
 def test_features_name_the_batch_size_to_try(images):

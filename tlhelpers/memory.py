@@ -4,16 +4,18 @@ import contextlib
 import math
 import os
 
+USABLE = 0.8  # of the free memory; the system ends a process that comes too near to all of it
 _CUT = "Cut the network later, where activations are smaller, or train it as it is."
 
 
 def check_memory(count, shape, what="activations", mend=_CUT):
-    """Bytes of `count` float32 arrays of this shape; MemoryError if they do not fit."""
+    """Bytes of `count` float32 arrays of this shape; MemoryError if they leave too little free."""
     need, free = 4 * count * math.prod(shape), free_memory()
-    if need > free:
+    if need > USABLE * free:
         raise MemoryError(
             f"{count} {what} of shape {list(shape)} need {need / 2**30:.1f} GiB; "
-            f"{free / 2**30:.1f} GiB are free. {mend}"
+            f"{USABLE * free / 2**30:.1f} of the {free / 2**30:.1f} GiB that are free can be used. "
+            f"{mend}"
         )
     return need
 
