@@ -254,7 +254,8 @@ def _without_trunk(model, data, validation, batch_size=None, verbose="auto", **_
         return model, data, validation  # a data set may be endless, or differ in each epoch
     try:
         trunk, tail = split_at(model)
-        check_memory(len(pair[1]) + len(held_out[1] if held_out else ()), tail.input_shape[1:])
+        count = len(pair[1]) + len(held_out[1] if held_out else ())
+        check_memory(2 * count, tail.input_shape[1:])  # `predict` holds the parts and the whole
     except (MemoryError, TypeError, ValueError):
         return model, data, validation
 
