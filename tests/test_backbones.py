@@ -125,8 +125,11 @@ def test_without_internet(monkeypatch):
 
 def test_handles_and_sizes_that_cannot_be():
     """The valid ones are listed."""
-    with pytest.raises(ValueError, match=r"Unknown backbone 'keras:VGG'.*'keras:VGG16'"):
-        backbones.side("keras:VGG")
+    for handle in ("keras:VGG", "VGG16", "embedded:nothing", "tfhub.dev/google/any/1", 3):
+        with pytest.raises(ValueError, match=rf"Unknown backbone {handle!r}\. Valid") as error:
+            tl.load_task("digits", backbone=handle)
+        assert all(repr(known) in str(error.value) for known in tl.list_backbones().index)
+        assert "; the address of another module for pictures on tfhub.dev" in str(error.value)
     with pytest.raises(ValueError, match=r"20 pixels a side are too small .* size=32 or more"):
         backbones._build("VGG16", 20, None)
     with pytest.raises(ValueError, match=r"inner layers .* cannot be reached.*glyphnet"):

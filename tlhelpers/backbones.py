@@ -113,7 +113,10 @@ def side(handle, wanted=None):
 
 def _side_of_module(handle):
     """Side that a module takes; None if it takes any."""
-    spec = HubLayer(handle).input_spec
+    try:
+        spec = HubLayer(handle).input_spec
+    except fetch.UnknownHandle:
+        raise _unknown(handle) from None
     shape = getattr(spec, "shape", None)
     if shape is not None and (len(shape) != 4 or shape[-1] not in (3, None)):
         raise ValueError(
@@ -178,13 +181,20 @@ def _reachable():
     return ", ".join(map(repr, _FACTS))
 
 
+def _unknown(handle):
+    return ValueError(
+        f"Unknown backbone {handle!r}. Valid ones: {_reachable()}; the address of another module "
+        "for pictures on tfhub.dev or Kaggle Models; or the folder of a SavedModel."
+    )
+
+
 def _application(handle):
     """Name in Keras Applications, of a `keras:` handle; None for another handle."""
     if not str(handle).startswith("keras:"):
         return None
     name = handle.removeprefix("keras:")
     if name not in _APPLICATIONS:
-        raise ValueError(f"Unknown backbone {handle!r}. Those of Keras: {_reachable()}.")
+        raise _unknown(handle)
     return name
 
 

@@ -135,8 +135,12 @@ def mirror(handles, folder, **options):
 # Handles and places -----------------------------------------------------------------------------
 
 
+class UnknownHandle(ValueError):
+    """What was given is no module; the message lists what would be one."""
+
+
 def _unknown(handle):
-    return ValueError(
+    return UnknownHandle(
         f"Unknown module handle {handle!r}. Valid handles: {', '.join(EMBEDDED)}; the folder of a "
         f"SavedModel (a relative one is looked for in {Path.cwd()}); or an address such as "
         "https://tfhub.dev/google/imagenet/mobilenet_v2_100_224/feature_vector/5."
