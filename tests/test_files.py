@@ -1,11 +1,14 @@
 """Promises of files that are published: mirror, cache, then a download that is compared."""
 
 import hashlib
+import threading
+import time
 
 import pytest
+from filelock import FileLock
 from loopback import Server, archive_of, archive_with, file
 
-from tlhelpers import files
+from tlhelpers import cache, files
 
 
 def sha256(content):
@@ -53,6 +56,25 @@ def test_a_downloaded_archive_is_unpacked_once_and_removed():
         [],
         ["x.tar.gz.lock"],
     )
+
+
+def test_waiting_for_another_process(capsys):
+    """One line says so, whatever is fetched; the file that came meanwhile is not fetched again."""
+    path = cache.cache_dir() / "datasets" / "list.csv"
+    path.parent.mkdir(parents=True)
+    held = threading.Event()
+
+    def other():
+        with FileLock(f"{path}.lock"):
+            held.set()
+            time.sleep(0.5)
+            path.write_text("oak")
+
+    threading.Thread(target=other).start()
+    held.wait()
+    assert files.find_file("http://127.0.0.1:9/nobody", "datasets/list.csv", None) == path
+    said = "Another process is fetching the same files; waiting for it.\n"
+    assert capsys.readouterr().out == said
 
 
 @pytest.mark.parametrize(

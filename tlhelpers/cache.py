@@ -111,7 +111,7 @@ def locked(entry):
         try:
             lock.acquire(timeout=0.1)
         except Timeout:
-            print("Another process is fetching this module; waiting for it.")
+            print("Another process is fetching the same files; waiting for it.")
             lock.acquire()
         except NotImplementedError:
             pass  # a file system without locks: two may then download, each of them whole
