@@ -142,6 +142,35 @@ def test_a_folder_is_a_task(folder):
     )
 
 
+@pytest.mark.parametrize(
+    ("count", "left"), [(1, "validation and test"), (2, "validation"), (3, None)]
+)
+def test_a_folder_too_small_for_three_splits(tmp_path, count, left):
+    """Says which split has no picture, what was found, and two ways to mend it."""
+    for i, name in enumerate(("cat", "dog")):
+        for j in range(count):
+            photo(tmp_path / name / f"{j}.png", 10 * i + j)
+    options = {"path": tmp_path, "backbone": "embedded:glyphnet"}
+    if left is None:
+        task = tl.load_task("folder", **options)
+        assert [sorted(getattr(task, name).labels) for name in SPLITS] == [[0, 1]] * 3
+        return
+    (tmp_path / "cat" / "notes.txt").write_text("hello")
+    with pytest.raises(ValueError, match=f"too few pictures: none is left for {left}\\.") as got:
+        tl.load_task("folder", **options)
+    assert "Add some (a class of 3 fills all splits), or make folders train, " in str(got.value)
+    assert f"cat/notes.txt: not a picture that Pillow knows; cat: {count} picture" in str(got.value)
+
+
+def test_folders_of_splits_without_pictures_for_validation(tmp_path):
+    """One picture to train on a class leaves none to choose by; the test split stays as it is."""
+    for i, split in enumerate(("train", "test")):
+        for j, name in enumerate(("cat", "dog")):
+            photo(tmp_path / split / name / "a.png", 10 * i + j)
+    with pytest.raises(ValueError, match=r"none is left for validation\."):
+        tl.load_task("folder", path=tmp_path, backbone="embedded:glyphnet")
+
+
 def test_one_bad_picture_does_not_stop_a_training(folder):
     """A file that breaks after the folder was looked at is black, with a warning."""
     task = tl.load_task("folder", path=folder, backbone="embedded:glyphnet")
@@ -181,6 +210,7 @@ def test_another_backbone_brings_its_size():
         ({"name": "folder"}, r"Which folder\? load_task\('folder', path="),
         ({"name": "digits", "path": "x"}, r"has no option 'path'; its options: backbone, size"),
         ({"name": "scipy", "backbone": "x"}, r"has no option 'backbone'; its options: none"),
+        ({"name": "digits", "size": 8, "seed": 1, "path": "x"}, r"has no option 'seed'; its opt"),
         ({"name": "digits", "backbone": "keras:VGG"}, r"Unknown backbone 'keras:VGG'"),
         ({"name": "folder", "path": "nowhere"}, r"nowhere' is no folder"),
     ],

@@ -114,6 +114,14 @@ def load_folder(path, backbone=backbones.MOBILENET, size=None, seed=0):
     size = backbones.side(backbone, size)
     found, report = folders.scan(path)
     splits = folders.assign(found, seed)
+    empty = [name for name in ("validation", "test") if name not in splits]
+    if empty:
+        problems = zip(report["name"][:3], report["problem"][:3], strict=True)
+        raise ValueError(
+            f"{path} has too few pictures: none is left for {' and '.join(empty)}. Add some (a "
+            "class of 3 fills all splits), or make folders train, validation and test, each with "
+            f"a folder for each class. {'; '.join(map(': '.join, problems))}".rstrip()
+        )
     target = f"pictures in {Path(path).expanduser().resolve().name}"
     return _of_files("folder", backbone, size, found, splits, report, target, "pictures your own")
 

@@ -88,7 +88,8 @@ def load_task(name, **options):
     ------
     ValueError
         Unknown name, or an option that the task does not have; the message lists the valid ones.
-        For "folder": no such folder, or fewer than two classes with pictures in it.
+        For "folder": no such folder, fewer than two classes with pictures in it, or so few that
+        a split has none.
     ConnectionError
         Data that are not here and could not be downloaded.
 
