@@ -1,5 +1,7 @@
 """The course's tasks by name."""
 
+import inspect
+
 from . import image_tasks, texts
 
 _TASKS = {
@@ -56,13 +58,6 @@ _TASKS = {
 }
 
 
-_OPTIONS = {
-    "digits": "backbone, size",
-    "flowers": "backbone, size",
-    "folder": "path, backbone, size, seed",
-}
-
-
 def load_task(name, **options):
     """A transfer task by its name; `list_tasks()` shows them.
 
@@ -102,14 +97,18 @@ def load_task(name, **options):
     """
     if not isinstance(name, str) or name not in _TASKS:
         raise ValueError(f"Unknown task {name!r}. Valid tasks: {', '.join(map(repr, _TASKS))}.")
-    known = _OPTIONS.get(name, "none")
-    unknown = [option for option in options if option not in known.split(", ")]
+    load = _TASKS[name][0]
+    known = inspect.signature(load).parameters
+    unknown = [option for option in options if option not in known]
     if unknown:
-        raise ValueError(f"The task {name!r} has no option {unknown[0]!r}; its options: {known}.")
+        raise ValueError(
+            f"The task {name!r} has no option {unknown[0]!r}; its options: "
+            f"{', '.join(known) or 'none'}."
+        )
     options = {option: value for option, value in options.items() if value is not None}
     if name == "folder" and "path" not in options:
         raise ValueError("Which folder? load_task('folder', path='my_photos').")
-    return _TASKS[name][0](**options)
+    return load(**options)
 
 
 def list_tasks():
