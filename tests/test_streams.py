@@ -1,11 +1,14 @@
 """Promises of streams of images."""
 
+import weakref
+
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 import tlhelpers as tl
-from tlhelpers.images import ImageFiles
+from tlhelpers.images import ImageFiles, LazyImages, raw_pixels
 
 
 @pytest.fixture(params=["array", "files"])
@@ -50,3 +53,57 @@ def test_shuffled_passes_differ(split):
 def test_a_part_of_a_split(split):
     """What `take` chose, repeated pictures too."""
     assert passes(split.take([3, 3, 8]).batches(2)) == [[3, 3, 8]]
+
+
+class Counted(LazyImages):
+    """Pictures that are counted while they live: how many there are now, and were at most."""
+
+    def __init__(self, count):
+        super().__init__(count, (8, 8, 3))
+        self.live = {"now": 0, "most": 0}
+
+    def make(self, at):
+        return self.count(np.random.default_rng(at[0]).random((len(at), 8, 8, 3), np.float32))
+
+    def __array__(self, dtype=None, copy=None):
+        return self.count(super().__array__(dtype))
+
+    def count(self, made):
+        self.live["now"] += len(made)
+        self.live["most"] = max(self.live.values())
+        weakref.finalize(made, self.died, len(made))
+        return made
+
+    def died(self, count):
+        self.live["now"] -= count
+
+
+def fine_tune(images, network, last):
+    model = keras.Sequential([network, keras.layers.Dense(3)])
+    split = tl.Split(images, np.arange(len(images)) % 3, np.arange(len(images)))
+    tl.fine_tune(model, split, split, last=last, epochs=(1, 1), batch_size=8, verbose=0)
+
+
+def use_batches(images, **options):
+    labels = np.arange(len(images))
+    for _ in tl.Split(images, labels, labels).batches(8, **options):
+        pass
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda images, _: use_batches(images),
+        lambda images, _: use_batches(images, shuffle=True),
+        lambda images, network: tl.extract_features(network, images, batch_size=8, progress=False),
+        lambda images, network: fine_tune(images, network, last=1),
+        lambda images, network: fine_tune(images, network, last=None),
+        lambda images, _: raw_pixels(images, size=4),
+    ],
+    ids=["batches", "shuffled", "features", "last block", "all blocks", "raw pixels"],
+)
+def test_never_all_in_memory(use, network):
+    """However many there are, a few batches live at a time: of 8 here, or of the 64 of a part."""
+    images = Counted(1000)
+    use(images, network)
+    assert images.live["most"] <= 200
