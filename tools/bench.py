@@ -3,10 +3,11 @@
 The two sides of a ratio alternate, and the median of the repeats is taken.
 """
 
+import multiprocessing
 import os
-import resource
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from statistics import median
 
@@ -199,7 +200,10 @@ def files_to_features(paths):
 
 
 def memory_of_a_stream(paths, count=10_000):
-    """GiB at most, above what the process has after the first pictures, for many of them."""
+    """GiB at most, above what the process has after the first pictures, for many of them.
+
+    To be called in a process of its own, where nothing before had a higher peak.
+    """
     network = mobilenet()
     tl.extract_features(network, ImageFiles(paths, 224), BATCH, cache=False, progress=False)
     before = peak_memory()
@@ -209,8 +213,10 @@ def memory_of_a_stream(paths, count=10_000):
 
 
 def peak_memory():
-    """GiB that this process had at most so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    """GiB that this process had at most so far, on Linux (`ru_maxrss` counts its parent's too)."""
+    with open("/proc/self/status") as file:
+        lines = dict(line.split(":", 1) for line in file)
+    return int(lines["VmHWM"].split()[0]) / 2**20
 
 
 def main():
@@ -288,7 +294,8 @@ def main():
         value = files_to_features(paths)
         what = "features of JPEG files / decoding and forward passes alone"
         results.append(report(what, value, "at most 1.2", value <= 1.2))
-        value = memory_of_a_stream(paths)
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
+            value = alone.submit(memory_of_a_stream, paths).result()
         what = "GiB above the model while 10,000 pictures stream"
         results.append(report(what, value, "at most 1", value <= 1))
     raise SystemExit(0 if all(results) else 1)
