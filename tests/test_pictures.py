@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from tlhelpers import pictures
 
@@ -82,23 +82,39 @@ def test_a_hundred_megapixels(tmp_path):
 
 
 def bomb(path, side):
-    """A PNG that says it has side x side pixels, in a file of a few bytes."""
+    """A PNG of side x side pixels, black or white, in a file of a few kilobytes."""
 
     def chunk(kind, data):
         body = kind + data
         return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
 
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
-    body = head + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0))
+    rows = zlib.compress(bytes(side * (1 + -(-side // 8))))
+    body = head + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
     return path
 
 
-@pytest.mark.parametrize("side", [15_000, 60_000])
-def test_a_bomb_is_refused_before_it_is_decoded(tmp_path, side):
-    """By what its head says."""
-    with pytest.raises(pictures.Unreadable, match=r"pixels"):
-        pictures.read(bomb(tmp_path / "a.png", side), 8)
+@pytest.mark.parametrize(
+    ("side", "message"),
+    [
+        (12_300, "12300 x 12300 pixels, more than 150,000,000"),
+        (15_000, "too many pixels: a decompression bomb"),  # Pillow's own limit
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Image size")  # Pillow warns before it refuses
+def test_a_bomb_is_refused_before_it_is_decoded(tmp_path, monkeypatch, side, message):
+    """By what its head says; the picture is whole, and could be decoded."""
+    path = bomb(tmp_path / "a.png", side)
+    assert path.stat().st_size < 50_000
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda _: pytest.fail("decoded"))
+    with pytest.raises(pictures.Unreadable, match=message):
+        pictures.read(path, 8)
+
+
+def test_what_makes_a_bomb_is_a_picture_when_small(tmp_path):
+    """So it is refused for its size alone."""
+    assert near(pictures.read(bomb(tmp_path / "a.png", 100), 8), (0, 0, 0))
 
 
 def whole(kind="png"):
