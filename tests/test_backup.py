@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import resume
 import tensorflow as tf
+from PIL import Image
 
 import tlhelpers as tl
 from tlhelpers import batches, recipe
+from tlhelpers.images import ImageFiles
 
 SCRIPT = Path(resume.__file__)
 
@@ -151,6 +153,29 @@ def test_hub_layer_and_a_data_set(tmp_path, tiny_module):
         run("parts", callbacks=[Interrupt(epoch=1 + 3)])
     for one, two in zip(run("parts"), want, strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-5)
+
+
+def test_pictures_in_files(tmp_path):
+    """They are read anew after an interruption; one that has changed makes other data of them."""
+    pixels, labels = resume.pair(0)
+    paths = [tmp_path / f"{i}.png" for i in range(len(pixels))]
+    for path, image in zip(paths, (255 * pixels).astype(np.uint8), strict=True):
+        Image.fromarray(image).save(path)
+
+    def run(folder, **more):
+        model, images = resume.model(), ImageFiles(paths, 8)
+        options = {"last": None, "epochs": (1, 3), "batch_size": 8, "verbose": 0}
+        tl.fine_tune(model, (images, labels), backup=tmp_path / folder, **options, **more)
+        return model.get_weights()
+
+    want = run("whole")
+    with pytest.raises(KeyboardInterrupt):
+        run("parts", callbacks=[Interrupt(epoch=1 + 2)])
+    for one, two in zip(run("parts"), want, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-6)
+    Image.new("RGB", (8, 8)).save(paths[0])
+    with pytest.raises(ValueError, match=r"differs in: data"):
+        run("parts")
 
 
 def test_backup_of_another_training(tmp_path):

@@ -1,5 +1,8 @@
 """Promises of pictures that are read when they are needed."""
 
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -136,6 +139,36 @@ def test_views_of_files_reach_beyond_the_middle_square(tmp_path):
     np.testing.assert_allclose(whole[:, -1], [[0, 0, 1]] * 12, atol=0.01)
     colours = [corner[5, 5].round().tolist() for corner in corners]
     assert colours == [[1, 0, 0], [0, 0, 1], [1, 0, 0], [0, 0, 1]]
+
+
+def test_views_of_a_picture_that_its_camera_turned(tmp_path):
+    """Parts are cut out of the upright picture: it lies in the file, and stands when it is read."""
+    lying = np.zeros((20, 60, 3), np.uint8)
+    lying[:, :20, 0] = lying[:, 40:, 2] = 255  # red at the left, so at the top when upright
+    image = Image.fromarray(lying)
+    exif = image.getexif()
+    exif[0x0112] = 6  # to be turned by 90 degrees to the right
+    image.save(tmp_path / "a.jpg", exif=exif, quality=95, subsampling=0)
+    middle, whole, *corners, small = [
+        np.asarray(view)[0] for view in views(ImageFiles([tmp_path / "a.jpg"], 12))
+    ]
+    red, blue = [1, 0, 0], [0, 0, 1]
+    assert max(middle[6, 6].max(), small[6, 6].max()) < 0.1
+    assert (whole[0].round() == red).all()
+    assert (whole[-1].round() == blue).all()
+    assert [corner[6, 6].round().tolist() for corner in corners] == [red, red, blue, blue]
+
+
+def test_several_threads_may_read_the_same_files(files):
+    """Each gets its pictures, and a file that is bad is noted once."""
+    files.paths[4].write_bytes(b"broken")
+    orders = [np.random.default_rng(seed).permutation(10) for seed in range(16)]
+    with warnings.catch_warnings(), ThreadPoolExecutor(8) as pool:
+        warnings.simplefilter("ignore")
+        found = list(pool.map(lambda order: greys(files[order]), orders))
+    for order, seen in zip(orders, found, strict=True):
+        assert seen == np.where(order == 4, 0, order).tolist()
+    assert files.unreadable == {files.paths[4]}
 
 
 def test_views_of_arrays():

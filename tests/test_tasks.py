@@ -9,7 +9,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 import tlhelpers as tl
-from tlhelpers import image_tasks
+from tlhelpers import cache, image_tasks
 
 SPLITS = ("train", "validation", "test")
 
@@ -171,6 +171,17 @@ def test_folders_of_splits_without_pictures_for_validation(tmp_path):
         tl.load_task("folder", path=tmp_path, backbone="embedded:glyphnet")
 
 
+def test_a_relative_path_is_that_of_the_moment(folder, monkeypatch):
+    """Pictures are found when the working directory has changed since the task was loaded."""
+    monkeypatch.chdir(folder.parent)
+    task = tl.load_task("folder", path="pets", backbone="embedded:glyphnet")
+    want = np.asarray(task.test.images)
+    monkeypatch.chdir("/")
+    assert want.any()
+    np.testing.assert_array_equal(np.asarray(task.test.images), want)
+    assert tl.extract_features(task.layer(), task.test.images).shape == (len(want), 128)
+
+
 def test_one_bad_picture_does_not_stop_a_training(folder):
     """A file that breaks after the folder was looked at is black, with a warning."""
     task = tl.load_task("folder", path=folder, backbone="embedded:glyphnet")
@@ -259,6 +270,9 @@ def test_other_flowers_are_refused(flower_host, monkeypatch, tmp_path):
     monkeypatch.setattr(image_tasks, "_FLOWERS", wrong)
     with pytest.raises(ValueError, match="is not the published file: SHA256"):
         tl.load_task("flowers")
+    left = [path for path in cache.cache_dir().rglob("*") if path.is_file()]
+    assert [path for path in left if path.stat().st_size] == []  # a lock is empty
+    assert {path.suffix for path in left} <= {".lock"}
 
 
 def test_flowers_without_internet(flower_host):
