@@ -46,8 +46,8 @@ def test_preparation_is_that_of_the_network(name, prepare):
     )
     plain.set_weights(network.get_weights())
     images = np.random.default_rng(0).random((2, side, side, 3), np.float32)
-    want = plain.predict(prepare(255 * images.copy()), verbose=0)
-    np.testing.assert_allclose(network.predict(images, verbose=0), want, rtol=1e-3, atol=1e-5)
+    want = plain(prepare(255 * images.copy()), training=False)
+    np.testing.assert_allclose(network(images, training=False), want, rtol=1e-3, atol=1e-5)
 
 
 def test_blocks_of_inception_have_names_that_stay():
@@ -63,9 +63,7 @@ def test_the_table_says_what_the_networks_are():
     assert list(table.index[:2]) == ["embedded:glyphnet", backbones.MOBILENET]
     for name in NAMES:
         assert table.parameters[f"keras:{name}"] == built(name).count_params()
-        assert (
-            backbones._build(name, None, None).input_shape[1] == table.input_size[f"keras:{name}"]
-        )
+        assert table.input_size[f"keras:{name}"] == backbones.side(f"keras:{name}")
     glyphnet = backbones.network("embedded:glyphnet")
     assert table.parameters["embedded:glyphnet"] == glyphnet.count_params()
     assert table.input_size["embedded:glyphnet"] == glyphnet.input_shape[1]
@@ -78,8 +76,7 @@ def test_caffe_preparation_is_saved_with_the_network(tmp_path):
     network.save(tmp_path / "vgg.keras")
     loaded = keras.models.load_model(tmp_path / "vgg.keras")
     images = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
-    want = network.predict(images, verbose=0)
-    np.testing.assert_array_equal(loaded.predict(images, verbose=0), want)
+    np.testing.assert_array_equal(loaded(images), network(images))
 
 
 def test_weights_are_downloaded_once_and_compared(mobilenet, tmp_path, monkeypatch):
