@@ -286,7 +286,7 @@ def main():
     head.build((None, DIMENSION))
     settings = (options.images, options.epochs, options.seed, options.strength)
     train(network, head, prints, *settings)
-    tested = 6000
+    tested = min(6000, options.images)
     scripts = letter_accuracy(network, head, prints, options.seed + 1, options.strength, tested)
 
     options.output.mkdir(parents=True, exist_ok=True)
