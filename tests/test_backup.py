@@ -89,11 +89,11 @@ def test_interrupted_in_each_stage(tmp_path, want):
     got = resume.run(tmp_path)
     assert got[2].epochs == [1, 2]
     check(resume.result(*got), want)
+    check_finished(tmp_path, want)
 
 
-def test_finished_is_not_trained_again(tmp_path, want):
-    """The call gives weights and histories back; the files of epochs are gone."""
-    resume.run(tmp_path)
+def check_finished(tmp_path, want):
+    """Another call gives weights and histories back untrained; the files of epochs are gone."""
     assert {path.name for path in tmp_path.iterdir()} == {"start.npz", "head.npz", "tuning.npz"}
     whole, histories, spy = resume.run(tmp_path)
     assert spy.epochs == []
