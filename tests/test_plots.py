@@ -11,6 +11,7 @@ from tlhelpers import plots
 RNG = np.random.default_rng(0)
 LABELS = np.repeat(np.arange(3), 10)
 NAMES = ("a", "b", "c")
+LONG_NAMES = ("dandelion", "sunflowers", "roses")
 
 
 def drawn(ax, name):
@@ -184,3 +185,36 @@ def test_long_titles_get_larger_pictures(images):
     boxes = [text.get_window_extent() for text in ax.texts]
     assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
     assert figure.get_figwidth() <= 7.5
+
+
+def test_long_names_under_a_confusion_matrix():
+    """They are slanted, and the lines of text keep clear of one another and inside the picture."""
+    ax = plots.confusion_matrix(LABELS, LABELS, LONG_NAMES)
+    ax.figure.canvas.draw()
+    names = ax.get_xticklabels()
+    assert [name.get_text() for name in names] == list(LONG_NAMES)
+    between = np.diff([ax.transData.transform(name.get_position())[0] for name in names])
+    line = names[0].get_fontsize() * ax.figure.dpi / 72
+    assert (between * np.sin(np.deg2rad(names[0].get_rotation())) > line).all()
+    for text in (*names, *ax.get_yticklabels(), ax.xaxis.label, ax.yaxis.label):
+        box = text.get_window_extent()
+        assert min(box.x0, box.y0) >= 0
+    short = plots.confusion_matrix(LABELS, LABELS, NAMES)
+    assert {name.get_rotation() for name in short.get_xticklabels()} == {0}
+
+
+def test_long_names_become_dots_with_a_legend():
+    """Each class has a look of its own, also with more classes than colours, and all dots show."""
+    labels, names = np.repeat(np.arange(9), 4), [f"class {i}" for i in range(9)]
+    ax = plots.embedding(RNG.normal(size=(36, 4)), labels, names, "pca")
+    assert not ax.texts
+    shown = [dots for dots in ax.collections if dots.get_label() in names]
+    assert [dots.get_label() for dots in shown] == names
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == names
+    looks = {(str(dots.get_facecolor()), str(dots.get_paths()[0])) for dots in shown}
+    assert len(looks) == 9
+    places = np.concatenate([dots.get_offsets() for dots in shown])
+    assert len(places) == 36
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    assert (places > (left, low)).all()
+    assert (places < (right, high)).all()

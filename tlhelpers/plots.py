@@ -166,7 +166,9 @@ def confusion_matrix(labels, predictions, class_names, ax=None):
     from sklearn.metrics import ConfusionMatrixDisplay
 
     _same_length(labels=labels, predictions=predictions)
-    ax = _axes(ax, 0.4 * len(class_names) + 1, 0.4 * len(class_names) + 1)
+    longest = max(len(str(name)) for name in class_names)
+    side = 0.4 * len(class_names) + 1 + 0.06 * longest
+    ax = _axes(ax, side, side)
     ConfusionMatrixDisplay.from_predictions(
         labels,
         predictions,
@@ -177,6 +179,8 @@ def confusion_matrix(labels, predictions, class_names, ax=None):
         ax=ax,
         text_kw={"fontsize": 8},
     )
+    if longest > 3:  # about three characters fit under a cell of 0.4 inches
+        plt.setp(ax.get_xticklabels(), rotation=45, ha="right", rotation_mode="anchor")
     ax.set(xlabel="predicted", ylabel="true")
     return ax
 
@@ -215,6 +219,8 @@ def most_wrong(images, labels, probabilities, class_names, n=10, ax=None):
 def embedding(features, labels, class_names, method="tsne", seed=0, ax=None):
     """Feature vectors drawn on a plane, each sample as the name of its class.
 
+    Where a name is longer than two characters, samples are dots, and a legend names the classes.
+
     Parameters
     ----------
     features : float `[n, d]`
@@ -239,9 +245,16 @@ def embedding(features, labels, class_names, method="tsne", seed=0, ax=None):
         points = TSNE(2, perplexity=perplexity, random_state=seed).fit_transform(features)
     ax = _axes(ax, 5, 5)
     ax.scatter(*points.T, s=0)
+    dots = max(len(str(name)) for name in class_names) > 2
     for label, name in enumerate(class_names):
-        for x, y in points[labels == label]:
-            colour = _COLOURS[label % len(_COLOURS)]
+        chosen, colour = points[labels == label], _COLOURS[label % len(_COLOURS)]
+        if dots:  # beyond seven classes a colour comes back with another marker
+            marker = _MARKERS[(label + label // len(_COLOURS)) % len(_MARKERS)]
+            ax.scatter(*chosen.T, s=16, color=colour, marker=marker, label=name)
+            continue
+        for x, y in chosen:
             ax.text(x, y, name, color=colour, fontsize=7, ha="center", va="center")
+    if dots:
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=3, fontsize=7)
     ax.set(xticks=[], yticks=[], title=f"{'t-SNE' if method == 'tsne' else 'PCA'} of the features")
     return ax
