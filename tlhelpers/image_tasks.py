@@ -93,9 +93,9 @@ _FLOWERS = (
 def load_flowers(backbone=backbones.MOBILENET, size=None):
     """Task "flowers": TensorFlow's flower photos, from mirror, cache or internet (229 MB).
 
-    The SHA-1 of a photo's file name decides its split, with the formula of TensorFlow's former
-    script for retraining on these photos: a fifth validates, a fifth tests. So each photo stays in
-    its split when others come or go.
+    The SHA-1 of a photo's file name decides its split: a fifth validates, a fifth tests. So each
+    photo stays in its split when others come or go. The formula is that of TensorFlow's former
+    script for retraining, which hashed the whole path, so that its splits were others.
     """
     size = backbones.side(backbone, size)
     found, report = folders.scan(files.find_folder(*_FLOWERS))
