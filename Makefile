@@ -8,7 +8,7 @@ STAMP := .venv/.installed
 LAB_ARGS ?= $(if $(filter Linux,$(shell uname)),$(if $(DISPLAY)$(WAYLAND_DISPLAY),,--no-browser)) \
 	$(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab test notebooks lint lock bench test-colab test-real pretrain
+.PHONY: help lab test notebooks homework lint lock bench test-colab test-real pretrain
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -31,6 +31,11 @@ test: $(STAMP)  ## unit tests, and every notebook from top to bottom
 
 notebooks: $(STAMP)  ## execute every notebook in place; refresh the README's tables and picture
 	$(BIN)/python tools/build_notebooks.py
+
+homework: $(STAMP)  ## make what students get of the homeworks from their sources
+	@cd notebooks/homework && for path in source/*/; do \
+		$(CURDIR)/$(BIN)/nbgrader generate_assignment $$(basename $$path) --no-db --force --log-level=ERROR \
+		|| exit 1; done
 
 lint: $(STAMP)  ## ruff on code and notebooks
 	$(BIN)/ruff check .

@@ -1,0 +1,390 @@
+"""Wrong answers to the homework, as students might give them, and what they must be told.
+
+WRONG[assignment][cell] lists what is wrong, the code, and a pattern of the message. Code is run
+after the reference solution, or is that with some texts replaced: (old, new, old, new).
+"""
+
+TYPED_TABLE = """\
+table = pd.DataFrame(
+    {5: [0.88, 0.82, 0.57], 20: [0.98, 0.98, 0.82], 60: [0.99, 0.99, 0.91]},
+    index=["raw pixels", "block4", "block7"],
+)
+conclusion = "Pixels have 0.88, 0.98 and 0.99. " + 40 * "word "
+"""
+
+HW1 = {
+    "ex1": [
+        (
+            "network left trainable",
+            ("network.trainable = False", "network.trainable = True"),
+            r"\d,\d{3} weights would train.*the network is not frozen",
+        ),
+        (
+            "everything frozen",
+            "model.trainable = False",
+            "nothing would train.*Freeze `network`, not the whole model",
+        ),
+        ("softmax", ("Dense(3)", "Dense(3, activation='softmax')"), "there is a softmax"),
+        ("a head for digits", ("Dense(3)", "Dense(10)"), r"shape \(2, 10\); \(2, 3\) is expected"),
+    ],
+    "ex2": [
+        (
+            "rows drawn, not originals",
+            """\
+def split(originals, share, seed):
+    rows = np.random.default_rng(seed).permutation(len(originals))
+    cut = round(share * len(rows))
+    return rows[cut:], rows[:cut]
+""",
+            "have copies on both sides of the split",
+        ),
+        (
+            "off by one",
+            """\
+def split(originals, share, seed):
+    originals = np.asarray(originals)
+    names = np.random.default_rng(seed).permutation(np.unique(originals))
+    cut = round(share * len(names))
+    parts = names[cut + 1 :], names[:cut]
+    return tuple(np.flatnonzero(np.isin(originals, part)) for part in parts)
+""",
+            "are in neither part.*slice end one too early",
+        ),
+        (
+            "share of the rows",
+            ("round(share * len(names))", "round(share * len(originals))"),
+            "30 originals are for validation, 10 are expected: the share is of the originals",
+        ),
+        ("seed not used", ("default_rng(seed)", "default_rng()"), "same seed gave different split"),
+        (
+            "the first originals",
+            (
+                "np.random.default_rng(seed).permutation(np.unique(originals))",
+                "np.unique(originals)",
+            ),
+            "seeds 1 and 2 gave the same split",
+        ),
+    ],
+    "ex3": [
+        (
+            "typed by hand",
+            "measured = dict(zip(guess, (0.95, 0.82, 0.84, 0.98)))",
+            "for last block, digit you give 0.95, measuring gives.*typed in",
+        ),
+        ("one seed", ("range(3)", "range(1)"), "with one seed.*three calls of `measure`"),
+        ("no guess", ("guess = dict.fromkeys(guess, 0.9)", ""), "write a guess from 0 to 1"),
+        (
+            "scored on what it learnt from",
+            ("measure(a, c, b, d, 20, seed)", "measure(a, c, a, c, 20, seed)"),
+            "trained on train and scored on validation",
+        ),
+        (
+            "test data",
+            """\
+measured = {}
+x = [block_features("block7", images[name]) for name in ("train", "test")]
+measured = {question: measure(x[0], labels["train"], x[1], labels["test"], 20, 0)
+            for question in guess}
+""",
+            "These are the test data.*Choose on validation",
+        ),
+    ],
+    "ex4": [
+        (
+            "chosen on the test data",
+            ('(x["validation"], labels["validation"])', '(x["test"], labels["test"])'),
+            "These are the test data.*Choose on validation",
+        ),
+        (
+            "chosen on the training data",
+            ('(x["validation"], labels["validation"])', '(x["train"], labels["train"])'),
+            "Score each block on validation, not on train",
+        ),
+        (
+            "always the last block",
+            ("return max(scores, key=scores.get), scores", "return list(features)[-1], scores"),
+            "you choose 'c'; 'b' has the least noise",
+        ),
+        ("scores missing", (", scores\n", "\n"), "two things are expected"),
+    ],
+    "ex5": [
+        ("typed by hand", TYPED_TABLE, "measuring gives.*Let the code fill the table"),
+        (
+            "winner as hoped for",
+            'winner = {5: "block7", 20: "block7", 60: "block7"}',
+            "your table says.*report what was measured",
+        ),
+        (
+            "figures of another run",
+            'conclusion += "The last block reaches 0.999 in the end."',
+            r"\[0\.999\] in your conclusion are not in your table",
+        ),
+        ("two words", 'conclusion = "Pixels win."', "has 2 words; forty at least"),
+        ("one seed", ("range(3)", "range(1)"), "mean of seeds 0, 1 and 2"),
+    ],
+}
+
+HW2 = {
+    "ex1": [
+        ("BatchNorm trains", (" and not norm", ""), "BatchNorm layers stay frozen"),
+        (
+            "frozen outside",
+            ("network.trainable = True", "pass"),
+            "nothing does.*network.trainable = True comes first",
+        ),
+        (
+            "what was free stays free",
+            """\
+def unfreeze_blocks(network, names):
+    network.trainable = True
+    for layer in network.layers:
+        if layer.name.split("_")[0] in names:
+            layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+""",
+            r"Exercise 1: ",
+        ),
+        (
+            "weights frozen, statistics not",
+            """\
+def unfreeze_blocks(network, names):
+    network.trainable = True
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            for weight in layer.weights:
+                weight.trainable = False
+        else:
+            layer.trainable = layer.name.split("_")[0] in names
+""",
+            "they are not frozen .*`fit` moves their statistics",
+        ),
+    ],
+    "ex2": [
+        (
+            "typed by hand",
+            "moved = dict.fromkeys(guess, 0)",
+            "measuring gives something else.*not typed in",
+        ),
+        (
+            "no copy before",
+            ("[np.array(array) for array in network.get_weights()]", "network.weights"),
+            r"counts 0 arrays where \d change",
+        ),
+        (
+            "head counted as well",
+            ("for array in network.get_weights()", "for array in model.get_weights()"),
+            "",
+        ),
+        ("no guess", ("guess = dict.fromkeys(guess, 0)", ""), "write a whole number"),
+    ],
+    "ex3": [
+        ("nothing repaired", "repaired = broken", "the doctor still finds: "),
+        (
+            "BatchNorm drifts",
+            ("tl.unfreeze(model.layers[0], last=1)", "model.layers[0].trainable = True"),
+            "Exercise 3: .*(BatchNorm|the doctor)",
+        ),
+        (
+            "nothing unfrozen",
+            ("tl.unfreeze(model.layers[0], last=1)", "pass"),
+            "nothing of it was trained",
+        ),
+        ("rate too large", ("1e-4", "1e-3"), "at a rate of 0.001; one ten-thousandth"),
+        ("two blocks", ("last=1", "last=2"), "the last block alone should train"),
+    ],
+    "ex4": [
+        (
+            "scored on the training data",
+            ("held_out.images", "train.images", "held_out.labels", "train.labels"),
+            "not on the pictures it learnt from",
+        ),
+        (
+            "the first, not the best",
+            ("models[max(accuracy, key=accuracy.get)]", "models[0]"),
+            "Return the model that was scored",
+        ),
+        (
+            "typed by hand",
+            """\
+def choose_depth(train, held_out):
+    return new_model(train), {0: 0.85, 1: 0.9, 3: 0.95}
+""",
+            "not on the pictures it learnt from, and no number typed in",
+        ),
+    ],
+    "ex5": [
+        (
+            "shares the wrong way round",
+            ("(1 - share) * a + share * b", "share * a + (1 - share) * b"),
+            "at share 0 .*measuring gives",
+        ),
+        (
+            "best as hoped for",
+            'best = {"as they are": 0.5, "turned": 0.5}\n'
+            'best["turned"] = 1.0 if table["turned"].idxmax() == 0.5 else 0.5',
+            "your table says.*Report what was measured",
+        ),
+        (
+            "figures typed by hand",
+            'conclusion = "The mixture has 0.999, the ends have 0.111. " + 40 * "word "',
+            "that are not in it.*f-string",
+        ),
+    ],
+}
+
+HW3 = {
+    "ex1": [
+        (
+            "answers of the model",
+            ('row.who != "model" and ', ""),
+            "answers of the model.*leave out rows whose `who` is 'model'",
+        ),
+        ("skipped ones", (" and row.label is not None", ""), "skipped items are counted"),
+        ("history", ("for row in store if", "for row in store.history() if"), "Exercise 1: "),
+    ],
+    "ex2": [
+        (
+            "margin",
+            """\
+def most_doubtful(probabilities, labelled, n):
+    ordered = np.sort(probabilities, axis=1)
+    margin = ordered[:, -1] - ordered[:, -2]
+    margin[labelled] = np.inf
+    return np.argsort(margin)[: min(n, len(margin) - len(labelled))]
+""",
+            "Exercise 2: ",
+        ),
+        (
+            "log of 0",
+            ("np.log(np.where(p > 0, p, 1))", "np.log(p)"),
+            r"0 \* log\(0\) is not a number",
+        ),
+        ("surest first", ("np.argsort(-entropy", "np.argsort(entropy"), "largest entropy"),
+        ("asks again", ("order[~np.isin(order, labelled)]", "order"), "has a label already"),
+    ],
+    "ex3": [
+        ("at random", "first_twenty = at_random", "ten points more are expected"),
+        (
+            "with the labels",
+            """\
+def first_twenty(x, n, rng):
+    rows = [rng.permutation(np.flatnonzero(y_pool == c))[: n // CLASSES] for c in range(CLASSES)]
+    return np.concatenate(rows)
+""",
+            "looks at labels that nobody has given yet",
+        ),
+        (
+            "positions written down",
+            "kept = first_twenty(x_pool, 20, np.random.default_rng(0))\n"
+            "def first_twenty(x, n, rng):\n    return kept[:n]",
+            "Positions of one pool, written down",
+        ),
+        (
+            "the same pictures twice",
+            ("return np.array(chosen)", "return np.array(chosen[: n // 2] * 2)"),
+            "only 10 of the twenty positions differ",
+        ),
+    ],
+    "ex4": [
+        (
+            "the first lead",
+            ("pays[::-1].cummin()[::-1]", "pays"),
+            "at 80 it is behind again",
+        ),
+        ("any lead", ("won.std() / np.sqrt(won.size())", "0"), "A lead that small may be chance"),
+        ("no square root", ("np.sqrt(won.size())", "1"), "divided by the square root"),
+        ("test decides", ("log.tuned - log.probe", "log.test - log.probe"), "Exercise 4: "),
+        (
+            "off by one",
+            ("int(lasting.idxmax())", "int(lasting.index[lasting.argmax() - 1])"),
+            "Exercise 4: ",
+        ),
+    ],
+    "ex5": [
+        (
+            "learnt from the truth",
+            (
+                "majority(np.array([answers(y_train[some], rng) for _ in range(count)]))",
+                "y_train[some]",
+            ),
+            "trained on what people answered",
+        ),
+        (
+            "winner as hoped for",
+            'winner = {1.0: "three", 0.01: "three"}',
+            "report what was measured",
+        ),
+        (
+            "typed by hand",
+            "table = table.round(2)\n"
+            'conclusion = " ".join(f"{v:.2f}" for v in table.to_numpy().ravel()) + 40 * " word"',
+            "measuring gives.*Let the code fill the table",
+        ),
+        ("one seed", ("range(5)", "range(1)"), "mean over seeds 0 to 4"),
+    ],
+}
+
+HW4 = {
+    "ex1": [
+        (
+            "dot product",
+            ("unit(x_validation) @ unit(prompts).T", "x_validation @ prompts.T"),
+            "largest dot products.*divide by the lengths",
+        ),
+        ("least similar", ("argmax", "argmin"), "least similar prompts"),
+        ("typed by hand", "said = labels['validation']", "Exercise 1: .* are other than those"),
+    ],
+    "ex2": [
+        ("not centred", ("x - unlabelled.mean(axis=0)", "x"), "Exercise 2: "),
+        (
+            "centred by what is asked about",
+            ("x - unlabelled.mean(axis=0)", "x - x.mean(axis=0)"),
+            "not with that of the pictures that are asked about",
+        ),
+        (
+            "drawings not of length 1",
+            ("unit(prompts).mean(axis=1)", "prompts.mean(axis=1)"),
+            "each drawing to length 1",
+        ),
+    ],
+    "ex3": [
+        ("ours", "my_prompts = our_prompts", "two points more are expected"),
+        (
+            "handwritten digits",
+            """\
+def my_prompts(digit):
+    rows = labels["train"] == DIGITS.index(digit)
+    return images["train"][rows][:100, ..., 0]
+""",
+            "uses handwritten digits",
+        ),
+        ("not clipped", (".clip(0, 1)", " * 1.2"), "Turning can leave the range: clip"),
+        ("in colours", "def my_prompts(digit):\n    return images['train'][:5]", "is expected"),
+    ],
+    "ex4": [
+        (
+            "a quantile",
+            "def threshold(similarities, keep):\n    return np.quantile(similarities, 1 - keep)",
+            "Exercise 4: ",
+        ),
+        ("off by one", ("- 1e-9)) - 1]", "- 1e-9)) - 2]"), "at least 80% should"),
+        ("one too many", ("- 1e-9)) - 1]", "- 1e-9)) - 1 - len(ordered) // 2]"), "Exercise 4: "),
+        (
+            "letters have a say",
+            ("threshold(of_digits, 0.9)", "threshold(of_letters, 0.1)"),
+            "letters have no say in it",
+        ),
+        ("typed by hand", "refused = 0.7", "measuring gives.*Compute it"),
+    ],
+    "ex5": [
+        (
+            "scored on labelled pictures",
+            ("unit(x_straight)", "unit(x_train[rows])", 'labels["validation"]', "known"),
+            "Exercise 5: ",
+        ),
+        ("one seed", ("range(5)", "range(1)"), "measuring gives.*seeds 0 to 4"),
+        ("winner as hoped for", "winner = dict.fromkeys(winner, 1.0)", "Report what was measured"),
+        ("no guess", ("guess = 10", ""), "before you measure"),
+    ],
+}
+
+WRONG = {"hw1": HW1, "hw2": HW2, "hw3": HW3, "hw4": HW4}
