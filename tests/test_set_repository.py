@@ -57,7 +57,8 @@ def test_there_and_back(copy, capsys):
     after = contents(copy)
     changed = {name for name in before if before[name] != after[name]}
     notebooks = {name for name in before if name.endswith(".ipynb")}
-    assert changed == {"pyproject.toml", "links.md", *notebooks}
+    badges = "notebooks/homework/README.md"
+    assert changed == {"pyproject.toml", "links.md", badges, *notebooks}
     for name in changed:
         assert after[name] == before[name].replace(OURS.encode(), THEIRS.encode())
     assert after.keys() == before.keys()

@@ -1,0 +1,171 @@
+"""Ten odd submissions of the first homework, and the points that they must get.
+
+Each function turns a solved notebook into what a student hands in. EXPECTED holds the points of
+the exercises, NAMES the file that is handed in.
+"""
+
+import copy
+import random
+
+from nbformat.v4 import new_code_cell
+
+ROWS_DRAWN = """\
+def split(originals, share, seed):
+    rows = np.random.default_rng(seed).permutation(len(originals))
+    return rows[round(share * len(rows)) :], rows[: round(share * len(rows))]
+"""
+EXPECTED, NAMES, CHANGES = {}, {}, {}
+
+
+def submission(*points, name="{student}_{notebook}.ipynb"):
+    def keep(change):
+        student = change.__name__
+        EXPECTED[student], NAMES[student], CHANGES[student] = points, name, change
+        return change
+
+    return keep
+
+
+def cell(notebook, name):
+    return next(cell for cell in notebook.cells if cell.id == name)
+
+
+def place(notebook, name):
+    return notebook.cells.index(cell(notebook, name))
+
+
+def copied(notebook, name):
+    twin = copy.deepcopy(cell(notebook, name))
+    twin.id = f"{name}-copy"  # as JupyterLab does it: another id, the same metadata
+    return twin
+
+
+@submission(2, 4, 3)
+def moved(notebook, _):
+    """The check of exercise 2 stands before its answer, exercise 1 at the end, run in any order."""
+    notebook.cells.insert(
+        place(notebook, "given"), notebook.cells.pop(place(notebook, "ex2_check"))
+    )
+    notebook.cells.append(notebook.cells.pop(place(notebook, "ex1")))
+    for count, each in enumerate(notebook.cells):
+        if each.cell_type == "code":
+            each.execution_count = 90 - count
+
+
+@submission(2, 4, 0)
+def added(notebook, release):
+    """Cells of one's own, one of which fails; a warning; exercise 3 is as it came."""
+    at = place(notebook, "ex2")
+    notebook.cells[at:at] = [new_code_cell("mine = 1\nmine"), new_code_cell("mine / 0")]
+    warn = "    import warnings\n\n    warnings.warn('slow', stacklevel=1)\n"
+    cell(notebook, "ex2").source = cell(notebook, "ex2").source.replace(
+        "    orig", f"{warn}    orig", 1
+    )
+    cell(notebook, "ex3").source = cell(release, "ex3").source
+
+
+@submission(2, 0, 3)
+def deleted(notebook, _):
+    """A check and the set-up are gone, the other check says `pass`; exercise 2 leaks."""
+    for name in ("setup", "ex1_check", "ex3_text"):
+        notebook.cells.remove(cell(notebook, name))
+    cell(notebook, "ex2").source = ROWS_DRAWN
+    cell(notebook, "ex2_check").source = "pass"
+    cell(notebook, "ex2_check").metadata.tags = ["skip-execution"]
+
+
+@submission(2, 4, 3)
+def doubled(notebook, release):
+    """The stub of exercise 2 is kept above a solved copy; the check of exercise 1 comes twice."""
+    notebook.cells.insert(place(notebook, "ex2") + 1, copied(notebook, "ex2"))
+    cell(notebook, "ex2").source = cell(release, "ex2").source
+    notebook.cells.insert(2, copied(notebook, "ex1_check"))
+
+
+@submission(2, 4, 3, name="{student}/{notebook} (1).ipynb")
+def cleared(notebook, _):
+    """No outputs, no metadata, no names: a converter left the text alone."""
+    for each in notebook.cells:
+        each.id, each.metadata = f"{random.Random(each.id).random()}"[2:], {}
+    notebook.metadata = {}
+
+
+@submission(2, 4, 3, name="{student}_Copy_of_{notebook}.ipynb")
+def colab(notebook, _):
+    """Saved by Colab: an older format, ids in the metadata, its own entries, outputs."""
+    notebook.nbformat_minor = 0
+    notebook.metadata = {
+        "accelerator": "GPU",
+        "colab": {"provenance": [], "toc_visible": True},
+        "kernelspec": {"name": "python3", "display_name": "Python 3"},
+        "language_info": {"name": "python"},
+    }
+    for each in notebook.cells:
+        each.metadata.id = each.pop("id")
+        if each.cell_type == "code":
+            user = {"displayName": "A Student", "userId": "01"}
+            each.metadata.outputId = "0a1b2c3d"
+            each.metadata.colab = {"base_uri": "https://localhost:8080/", "height": 35}
+            each.metadata.executionInfo = {"status": "ok", "elapsed": 3, "user": user}
+            each.outputs = [{"output_type": "stream", "name": "stdout", "text": "from Colab\n"}]
+            each.execution_count = 3
+
+
+@submission(2, 0, 3)
+def dies(notebook, _):
+    """Python ends in the function that the check calls, and in a cell of one's own."""
+    cell(notebook, "ex2").source = "import os\n\ndef split(*_):\n    os._exit(1)"
+    notebook.cells.insert(place(notebook, "ex3"), new_code_cell("quit()"))
+
+
+@submission(2, 0, 3)
+def loops(notebook, _):
+    """A loop without end."""
+    cell(notebook, "ex2").source = "def split(*_):\n    while True:\n        pass"
+
+
+@submission(2, 0, 3)
+def deaf(notebook, _):
+    """A loop that swallows the interrupt as well."""
+    cell(notebook, "ex2").source = """\
+import time
+
+def split(*_):
+    while True:
+        try:
+            time.sleep(1)
+        except BaseException:
+            pass
+"""
+
+
+@submission(0, 4, 3)
+def curious(notebook, _):
+    """Writes everywhere, and looks for solutions and hidden tests; COURSE is filled in."""
+    cell(notebook, "ex1").source = """\
+import os, pathlib
+
+course, spoiled = pathlib.Path("COURSE"), []
+here = [pathlib.Path(), pathlib.Path("../.."), course, *course.glob("*/*"), *course.glob("*/*/*")]
+for folder in here:
+    try:
+        (folder / "spoiled.txt").write_text("spoiled")
+        spoiled.append(str(folder))
+    except OSError:
+        pass
+for path in [*course.rglob("*.ipynb"), *pathlib.Path().rglob("*.ipynb"), course / "gradebook.db"]:
+    print(path, path.read_bytes())
+path = course / "source" / "hw1" / "NOTEBOOK"
+path.write_text(path.read_text().replace("Exercise", "spoiled"))
+"""
+    cell(notebook, "ex2").source += """
+
+import inspect, linecache
+
+honest = split
+
+def split(*values):
+    print(linecache.getlines(inspect.stack()[1].filename))
+    return honest(*values)
+"""
+    notebook.cells.append(new_code_cell("print(In)\nprint(In[-2])\nraise ValueError(In[-2])"))

@@ -1,0 +1,296 @@
+"""Homework: the release, every answer and its message, and grading by nbgrader's own commands."""
+
+import copy
+import csv
+import html
+import json
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import warnings
+
+import nbformat
+import pytest
+from homework_submissions import CHANGES, EXPECTED, NAMES
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+from nbgrader.api import Gradebook
+from test_package import ROOT
+
+from tools import build_notebooks as build
+
+HOMEWORK = ROOT / "notebooks" / "homework"
+SOURCES = {path.parent.name: path for path in sorted(HOMEWORK.glob("source/*/*.ipynb"))}
+HIDDEN = re.compile(r"^### BEGIN HIDDEN TESTS\n(.*?)^### END HIDDEN TESTS\n", re.M | re.S)
+SOLUTION = re.compile(r"^ *### BEGIN SOLUTION\n(.*?)^ *### END SOLUTION$", re.M | re.S)
+
+pytestmark = pytest.mark.skipif(not SOURCES, reason="a copy of the course without solutions")
+every_assignment = pytest.mark.parametrize("assignment", SOURCES)
+
+
+def cells(path):
+    """The cells of a notebook by their names."""
+    return {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
+
+
+def source_of(assignment):
+    return cells(SOURCES[assignment])
+
+
+def release_of(assignment):
+    return cells(HOMEWORK / "release" / assignment / SOURCES[assignment].name)
+
+
+def own_lines(pattern, path):
+    """Lines that a notebook has nowhere but in its regions of this pattern."""
+    text = "\n".join(cell.source for cell in cells(path).values())
+    lines = {line.strip() for part in pattern.findall(text) for line in part.split("\n")}
+    rest = pattern.sub("", text)
+    return {line for line in lines if len(line) > 15 and line not in rest}
+
+
+def nbgrader(course, *arguments):
+    """Run a command of nbgrader in the folder of a course."""
+    command = [sys.executable, "-m", "nbgrader", *arguments]
+    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = os.environ | {"PYTHONPATH": paths}
+    done = subprocess.run(
+        command, cwd=course, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-5000:]
+    return done.stderr
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A folder of a course, with nothing in it but what is authored."""
+    folder = tmp_path / "course"
+    folder.mkdir()
+    for path in HOMEWORK.glob("*.py"):
+        shutil.copy(path, folder)
+    shutil.copytree(HOMEWORK / "source", folder / "source")
+    return folder
+
+
+@every_assignment
+def test_release_is_that_of_the_source(assignment, course):
+    """`make homework` would change nothing."""
+    nbgrader(course, "generate_assignment", assignment, "--no-db")
+    made = {p.name: p.read_bytes() for p in (course / "release" / assignment).iterdir()}
+    kept = {p.name: p.read_bytes() for p in (HOMEWORK / "release" / assignment).iterdir()}
+    assert made == kept, "run: make homework"
+
+
+@every_assignment
+def test_release_holds_no_solution_and_no_hidden_test(assignment):
+    """What students get has neither, nor a mark of where they stood."""
+    release = HOMEWORK / "release" / assignment / SOURCES[assignment].name
+    text = "\n".join(cell.source for cell in cells(release).values())
+    assert not re.search("(BEGIN|END) (SOLUTION|HIDDEN)", text)
+    for pattern in (SOLUTION, HIDDEN):
+        lines = own_lines(pattern, SOURCES[assignment])
+        assert len(lines) > 20
+        assert [line for line in lines if line in text] == []
+
+
+@every_assignment
+def test_cells_are_marked_as_nbgrader_needs_it(assignment):
+    """Names, locks and points; hidden tests stand last, so what passes them passes the visible."""
+    points = 0
+    for name, cell in source_of(assignment).items():
+        marks = cell.metadata.nbgrader
+        assert marks.grade_id == name
+        assert marks.solution == bool(re.fullmatch(r"ex\d", name)) != marks.locked
+        assert marks.grade == name.endswith("_check")
+        assert marks.solution == bool(SOLUTION.search(cell.source))
+        assert not cell.get("outputs")
+        if marks.grade:
+            points += marks.points
+            assert re.search(rf"END HIDDEN TESTS\nfloat\({marks.points}\)\Z", cell.source)
+            assert len(HIDDEN.findall(cell.source)) == 1
+        else:
+            assert "HIDDEN TESTS" not in cell.source
+    assert points == 20
+
+
+@every_assignment
+def test_badge_and_set_up_cell_are_those_of_the_course(assignment):
+    """They follow pyproject.toml, as in the notebooks."""
+    badge = build.badge(f"homework/release/{assignment}/{SOURCES[assignment].name}")
+    assert badge in (HOMEWORK / "README.md").read_text(encoding="utf-8")
+    common, _, _ = build.setup_cell().partition("import keras")
+    assert source_of(assignment)["setup"].source.startswith(common)
+
+
+class Kernel:
+    """Runs code as a student's notebook does."""
+
+    def __init__(self, folder):
+        where = {"metadata": {"path": str(folder)}}
+        self.client = NotebookClient(
+            new_notebook(), timeout=300, allow_errors=True, resources=where
+        )
+
+    def __call__(self, code):
+        """What a cell shows in the end, and its errors as pairs of name and message."""
+        notebook = self.client.nb
+        notebook.cells.append(new_code_cell(code))
+        outputs = self.client.execute_cell(notebook.cells[-1], len(notebook.cells) - 1).outputs
+        shown = [o.data["text/plain"] for o in outputs if o.output_type == "execute_result"]
+        errors = [(o.ename, o.evalue) for o in outputs if o.output_type == "error"]
+        return shown, errors
+
+
+def answer(reference, wrong):
+    """The code of a wrong answer: a text, or the reference with texts replaced by others."""
+    if isinstance(wrong, str):
+        return wrong
+    for old, new in zip(wrong[::2], wrong[1::2], strict=True):
+        assert old in reference, old
+        reference = reference.replace(old, new)
+    return reference
+
+
+def faults_of(kernel, name, stub, reference, check, wrong):
+    """What an exercise does other than it should; `kernel` has run all cells above its check."""
+    exercise, points = f"Exercise {name[2:]}: ", str(float(check.metadata.nbgrader.points))
+    kernel(stub.source)
+    shown, errors = kernel(check.source)
+    told = re.match(
+        rf"(AssertionError|NotImplementedError) {exercise}", " ".join(*errors or [[""]])
+    )
+    if shown or not told:
+        yield "stub", shown, errors
+    got = kernel(reference.source)[1], *kernel(check.source)
+    if got != ([], [points], []):
+        yield "reference", *got
+    kernel("_kept = {name: value for name, value in globals().items() if name != '_kept'}")
+    for what, code, pattern in wrong:
+        before = kernel(answer(reference.source, code))[1]
+        shown, errors = kernel(check.source)
+        kind, message = (*errors, ("", ""))[0]
+        fair = kind == "AssertionError" and message.startswith(
+            (exercise, "These are the test data")
+        )
+        helps = any(re.search(pattern, text, re.S) for _, text in before + errors)
+        if shown or not (fair and helps):
+            yield what, shown, before, errors
+        kernel("globals().update(_kept)")
+
+
+@pytest.mark.slow
+@every_assignment
+def test_every_answer_gets_its_points_and_its_message(assignment, tmp_path, monkeypatch):
+    """Reference: all points. Stub and wrong answers: none, and a sentence that helps."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    wrong_answers = runpy.run_path(HOMEWORK / "source" / "wrong_answers.py")["WRONG"]
+    source, release, faults = source_of(assignment), release_of(assignment), []
+    kernel = Kernel(tmp_path)
+    with kernel.client.setup_kernel():
+        for name, cell in source.items():
+            if cell.metadata.nbgrader.grade:
+                name = name.removesuffix("_check")
+                wrong = wrong_answers[assignment][name]
+                assert len(wrong) >= 2
+                found = faults_of(kernel, name, release[name], source[name], cell, wrong)
+                faults += [f"{name}, {fault}" for fault in found]
+            elif cell.cell_type == "code" and not cell.metadata.nbgrader.solution:
+                assert kernel(cell.source)[1] == [], name
+    assert not faults, "\n".join(faults)
+
+
+SHORT = ("ex1_check", "ex2_check", "ex3_check")
+
+
+@pytest.fixture
+def submitted(course):
+    """A course whose first homework ends after three exercises, and its odd submissions.
+
+    How submissions are treated does not depend on their number, and the rest takes longest.
+    """
+    for assignment in SOURCES.keys() - {"hw1"}:
+        shutil.rmtree(course / "source" / assignment)
+    path = course / "source" / "hw1" / SOURCES["hw1"].name
+    source = nbformat.read(path, as_version=4)
+    source.cells = source.cells[: [cell.id for cell in source.cells].index(SHORT[-1]) + 1]
+    nbformat.write(source, path)
+    with open(course / "nbgrader_config.py", "a", encoding="utf-8") as config:
+        config.write(
+            "c.Execute.timeout_func = lambda cell: 10 if 'check_split' in cell.source else 90\n"
+        )
+    nbgrader(course, "generate_assignment", "hw1")
+
+    release = nbformat.read(course / "release" / "hw1" / path.name, as_version=4)
+    archive = course / "downloaded" / "hw1" / "archive"
+    for student, change in CHANGES.items():
+        notebook = copy.deepcopy(release)
+        for cell in notebook.cells:
+            if cell.metadata.nbgrader.solution:
+                cell.source = cells(path)[cell.id].source
+        change(notebook, release)
+        text = json.dumps(notebook).replace("COURSE", str(course)).replace("NOTEBOOK", path.name)
+        file = archive / NAMES[student].format(student=student, notebook=path.stem)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    return course
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.slow
+def test_ten_odd_submissions_are_graded_by_nbgraders_commands(submitted):
+    """Collected, graded, explained and exported, with the points that are written beside them."""
+    course = submitted
+    nbgrader(course, "zip_collect", "hw1")
+    before = contents(course)
+    log = nbgrader(course, "autograde", "hw1")
+    after = contents(course)
+    sealed = "cannot seal" not in log
+    if not sealed:
+        warnings.warn("this machine cannot hide a folder: `curious` is not judged", stacklevel=1)
+    nbgrader(course, "generate_feedback", "hw1")
+    nbgrader(course, "export")
+
+    expected = {name: points for name, points in EXPECTED.items() if sealed or name != "curious"}
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+        grades = {
+            student: tuple(
+                gradebook.find_grade(name, SOURCES["hw1"].stem, "hw1", student).score
+                for name in SHORT
+            )
+            for student in expected
+        }
+    assert grades == expected
+    with open(course / "grades.csv", encoding="utf-8") as file:
+        rows = {row["student_id"]: row for row in csv.DictReader(file)}
+    assert rows.keys() == EXPECTED.keys()
+    assert {name: float(rows[name]["score"]) for name in expected} == {
+        name: sum(points) for name, points in expected.items()
+    }
+    assert {float(row["max_score"]) for row in rows.values()} == {9.0}
+
+    if sealed:
+        new = {path for path in after if before.get(path) != after[path]}
+        new = {path.relative_to(course).parts[0] for path in new}
+        assert new == {"autograded", "gradebook.db"}
+        assert before.keys() <= after.keys()
+        assert not list(course.parent.rglob("spoiled.txt"))
+    source = course / "source" / "hw1" / SOURCES["hw1"].name
+    hidden = own_lines(HIDDEN, source)
+    for student in expected:
+        page = (course / "feedback" / student / "hw1" / f"{source.stem}.html").read_text("utf-8")
+        page = re.sub(r"<(style|script).*?</\1>|<[^>]+>", "", page, flags=re.S)
+        text = html.unescape(page)
+        assert [line for line in hidden if line in text] == [], student
+        assert "site-packages" not in text
+        assert f"Score: {sum(EXPECTED[student])}.0 / 9.0" in text
+    solution = "keras.layers.Dense(3)"
+    assert solution in cells(source)["ex1"].source
+    graded = course / "autograded" / "curious" / "hw1" / source.name
+    outputs = [cell.get("outputs") for cell in nbformat.read(graded, as_version=4).cells]
+    assert not sealed or solution not in str(outputs)
