@@ -146,7 +146,7 @@ def curious(notebook, _):
 import os, pathlib
 
 course, spoiled = pathlib.Path("COURSE"), []
-here = [pathlib.Path(), pathlib.Path("../.."), course, *course.glob("*/*"), *course.glob("*/*/*")]
+here = [pathlib.Path(), course, *course.glob("*/*"), *course.glob("*/*/*")]
 for folder in here:
     try:
         (folder / "spoiled.txt").write_text("spoiled")

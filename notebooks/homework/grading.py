@@ -186,12 +186,8 @@ class KeepGoing(Execute):
                     except (DeadKernelError, CellTimeoutError) as error:
                         self.log.warning("Cell %d ended the kernel: %r", self.running, error)
                         died = isinstance(error, DeadKernelError)
-                        how = (
-                            "ended here."
-                            if died
-                            else "took too long here, and could not be stopped."
-                        )
-                        fail(nb.cells[self.running], type(error).__name__, f"Python {how}")
+                        how = "ended" if died else "took too long and did not stop"
+                        fail(nb.cells[self.running], type(error).__name__, f"Python {how} here.")
                         self.settled.add(self.running)
             finally:
                 resources["metadata"]["path"] = submitted
@@ -223,9 +219,8 @@ class JudgeTests(NbGraderPreprocessor):
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
             cell.outputs.sort(key=lambda output: output.output_type != "error")
             results = [o for o in cell.outputs if o.output_type == "execute_result"]
-            if not (
-                utils.has_failed(cell) or self.is_score(results, cell.metadata.nbgrader.points)
-            ):
+            reached = self.is_score(results, cell.metadata.nbgrader.points)
+            if not reached and not utils.has_failed(cell):
                 cell.outputs = []
                 fail(cell, "NotFinished", "The test did not reach its last line.")
         return cell, resources

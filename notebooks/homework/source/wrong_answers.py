@@ -198,8 +198,8 @@ def unfreeze_blocks(network, names):
             "not on the pictures it learnt from",
         ),
         (
-            "the first, not the best",
-            ("models[max(accuracy, key=accuracy.get)]", "models[0]"),
+            "the worst, not the best",
+            ("max(accuracy, key=accuracy.get)", "min(accuracy, key=accuracy.get)"),
             "Return the model that was scored",
         ),
         (
