@@ -9,7 +9,7 @@ table = pd.DataFrame(
     {5: [0.88, 0.82, 0.57], 20: [0.98, 0.98, 0.82], 60: [0.99, 0.99, 0.91]},
     index=["raw pixels", "block4", "block7"],
 )
-conclusion = "Pixels have 0.88, 0.98 and 0.99. " + 40 * "word "
+conclusion = "Pixels have 0.88, 0.98 and 0.99. " + " ".join(f"word{i}" for i in range(40))
 """
 
 HW1 = {
@@ -106,6 +106,16 @@ measured = {question: measure(x[0], labels["train"], x[1], labels["test"], 20, 0
             "you choose 'c'; 'b' has the least noise",
         ),
         ("scores missing", (", scores\n", "\n"), "two things are expected"),
+        ("one draw", ("range(3)", "range(1)"), "those of one or two draws.*may be lucky"),
+        ("k not used", ("k, seed)", "20, seed)"), "Is `k` used"),
+        (
+            "learnt from validation, scored on train",
+            (
+                '(x["train"], labels["train"]), (x["validation"], labels["validation"])',
+                '(x["validation"], labels["validation"]), (x["train"], labels["train"])',
+            ),
+            "Learn from train, and score on validation",
+        ),
     ],
     "ex5": [
         ("typed by hand", TYPED_TABLE, "measuring gives.*Let the code fill the table"),
@@ -119,8 +129,17 @@ measured = {question: measure(x[0], labels["train"], x[1], labels["test"], 20, 0
             'conclusion += "The last block reaches 0.999 in the end."',
             r"\[0\.999\] in your conclusion are not in your table",
         ),
-        ("two words", 'conclusion = "Pixels win."', "has 2 words; forty at least"),
+        (
+            "two words",
+            'conclusion = "Pixels win."',
+            "has 2 words, 2 of them different; forty are expected",
+        ),
         ("one seed", ("range(3)", "range(1)"), "mean of seeds 0, 1 and 2"),
+        (
+            "no sentences",
+            'conclusion = 40 * "wins " + " ".join(f"{v:.3f}" for v in table.to_numpy().ravel())',
+            "of them different.*who wins, by how much, and why",
+        ),
     ],
 }
 
@@ -190,6 +209,7 @@ def unfreeze_blocks(network, names):
         ),
         ("rate too large", ("1e-4", "1e-3"), "at a rate of 0.001; one ten-thousandth"),
         ("two blocks", ("last=1", "last=2"), "the last block alone should train"),
+        ("one epoch", ("epochs=5", "epochs=1"), "took 4 steps. Five epochs"),
     ],
     "ex4": [
         (
@@ -200,7 +220,7 @@ def unfreeze_blocks(network, names):
         (
             "the worst, not the best",
             ("max(accuracy, key=accuracy.get)", "min(accuracy, key=accuracy.get)"),
-            "Return the model that was scored",
+            "Return the model that is best there",
         ),
         (
             "typed by hand",
@@ -210,12 +230,23 @@ def choose_depth(train, held_out):
 """,
             "not on the pictures it learnt from, and no number typed in",
         ),
+        (
+            "always the deepest",
+            ("models[max(accuracy, key=accuracy.get)]", "models[3]"),
+            "Return the model that is best there",
+        ),
+        (
+            "BatchNorm drifts",
+            ("tl.unfreeze(model.layers[0], last=depth)", "model.layers[0].trainable = True"),
+            "statistics of BatchNorm drifted",
+        ),
+        ("one epoch", ("epochs=5", "epochs=1"), "fitted for 1 epochs.*five epochs"),
     ],
     "ex5": [
         (
             "shares the wrong way round",
             ("(1 - share) * a + share * b", "share * a + (1 - share) * b"),
-            "at share 0 .*measuring gives",
+            "at share 0.*measuring gives",
         ),
         (
             "best as hoped for",
@@ -225,8 +256,13 @@ def choose_depth(train, held_out):
         ),
         (
             "figures typed by hand",
-            'conclusion = "The mixture has 0.999, the ends have 0.111. " + 40 * "word "',
+            'conclusion = "The mixture has 0.999, the ends 0.111. " + " ".join(dir(np)[:40])',
             "that are not in it.*f-string",
+        ),
+        (
+            "BatchNorm drifts",
+            ("tl.unfreeze(model.layers[0], last=7)", "model.layers[0].trainable = True"),
+            "statistics of BatchNorm differ",
         ),
     ],
 }
@@ -292,6 +328,7 @@ def first_twenty(x, n, rng):
         ),
         ("any lead", ("won.std() / np.sqrt(won.size())", "0"), "A lead that small may be chance"),
         ("no square root", ("np.sqrt(won.size())", "1"), "divided by the square root"),
+        ("ddof", ("won.std()", "won.std(ddof=0)"), "taken with ddof=1"),
         ("test decides", ("log.tuned - log.probe", "log.test - log.probe"), "Exercise 4: "),
         (
             "off by one",
@@ -316,7 +353,8 @@ def first_twenty(x, n, rng):
         (
             "typed by hand",
             "table = table.round(2)\n"
-            'conclusion = " ".join(f"{v:.2f}" for v in table.to_numpy().ravel()) + 40 * " word"',
+            'conclusion = " ".join(f"{v:.2f}" for v in table.to_numpy().ravel())\n'
+            'conclusion += " " + " ".join(dir(np)[:40])',
             "measuring gives.*Let the code fill the table",
         ),
         ("one seed", ("range(5)", "range(1)"), "mean over seeds 0 to 4"),
@@ -356,6 +394,17 @@ def my_prompts(digit):
     return images["train"][rows][:100, ..., 0]
 """,
             "uses handwritten digits",
+        ),
+        (
+            "handwritten digits, a little paler",
+            """\
+kept = {
+    digit: 0.99 * images["train"][labels["train"] == place][:100, ..., 0]
+    for place, digit in enumerate(DIGITS)
+}
+my_prompts = kept.get
+""",
+            "are handwritten digits of the task",
         ),
         ("not clipped", (".clip(0, 1)", " * 1.2"), "Turning can leave the range: clip"),
         ("in colours", "def my_prompts(digit):\n    return images['train'][:5]", "is expected"),
