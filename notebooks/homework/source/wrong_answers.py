@@ -122,12 +122,12 @@ measured = {question: measure(x[0], labels["train"], x[1], labels["test"], 20, 0
         (
             "winner as hoped for",
             'winner = {5: "block7", 20: "block7", 60: "block7"}',
-            "your table says.*report what was measured",
+            "your table says.*Report what was measured",
         ),
         (
             "figures of another run",
             'conclusion += "The last block reaches 0.999 in the end."',
-            r"\[0\.999\] in your conclusion are not in your table",
+            r"\[0\.999\] in your conclusion are neither in your table",
         ),
         (
             "two words",
@@ -180,13 +180,13 @@ def unfreeze_blocks(network, names):
     "ex2": [
         (
             "typed by hand",
-            "moved = dict.fromkeys(guess, 0)",
+            "moved = dict(zip(guess, (0, 1, 1), strict=True))",
             "measuring gives something else.*not typed in",
         ),
         (
             "no copy before",
             ("[np.array(array) for array in network.get_weights()]", "network.weights"),
-            r"counts 0 arrays where \d change",
+            "in none of the cases did anything move.*copy",
         ),
         (
             "head counted as well",
@@ -257,7 +257,7 @@ def choose_depth(train, held_out):
         (
             "figures typed by hand",
             'conclusion = "The mixture has 0.999, the ends 0.111. " + " ".join(dir(np)[:40])',
-            "that are not in it.*f-string",
+            "accuracies at least are expected",
         ),
         (
             "BatchNorm drifts",
@@ -348,7 +348,7 @@ def first_twenty(x, n, rng):
         (
             "winner as hoped for",
             'winner = {1.0: "three", 0.01: "three"}',
-            "report what was measured",
+            "Report what was measured",
         ),
         (
             "typed by hand",
@@ -422,7 +422,7 @@ my_prompts = kept.get
             ("threshold(of_digits, 0.9)", "threshold(of_letters, 0.1)"),
             "letters have no say in it",
         ),
-        ("typed by hand", "refused = 0.7", "measuring gives.*Compute it"),
+        ("typed by hand", "refused, kept_askew = 0.73, 0.67", "measuring gives.*Compute it"),
     ],
     "ex5": [
         (
