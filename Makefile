@@ -27,7 +27,7 @@ lab: $(STAMP)  ## open the course in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(LAB_ARGS)
 
 test: $(STAMP)  ## unit tests, and every notebook from top to bottom
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
 notebooks: $(STAMP)  ## execute every notebook in place; refresh the README's tables and picture
 	$(BIN)/python tools/build_notebooks.py
