@@ -40,6 +40,7 @@ _HOME = {
     "TextEncoder": "text",
     "ZeroShotClassifier": "zero_shot",
     "key_figures": "report",
+    "store_figures": "report",
     "claims": "report",
 }
 _MODULES = (
