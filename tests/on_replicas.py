@@ -15,7 +15,7 @@ import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
 import tlhelpers as tl
-from tlhelpers import cache
+from tlhelpers.storage import cache
 
 KIND, FOLDER = sys.argv[1:] if __name__ == "__main__" else ("", "")
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

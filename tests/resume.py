@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 import tlhelpers as tl
-from tlhelpers import kept
+from tlhelpers.storage import cache
 
 EPOCHS = (3, 3)
 
@@ -103,7 +103,7 @@ def die_in_writing(number):
         file.flush()
         die()
 
-    kept.np.savez = half
+    cache.np.savez = half
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def answer_all(run, labels, rounds):
 def test_rounds(store, pool):
     """Each round asks for new examples; the probe learns, and asks by what it has learnt."""
     images, features, labels = pool
-    run = tl.AccumulationRun(store, images, features, NAMES, size=(6, 6, 10))
+    run = tl.AccumulationRun(store, images, features, NAMES, round_size=(6, 6, 10))
     assert run.predict() is None
     answer_all(run, labels, rounds=4)
     positions, found = run.labelled()
@@ -64,7 +64,7 @@ def test_rounds(store, pool):
 def test_a_restart_asks_the_same(store, pool, query):
     """After any answer a new run on the same file waits for the same examples in the same order."""
     images, features, labels = pool
-    options = {"query": query, "size": 5, "seed": 3}
+    options = {"query": query, "round_size": 5, "seed": 3}
     run = tl.AccumulationRun(store, images, features, NAMES, **options)
     for turn in range(13):
         again = tl.AccumulationRun(tl.LabelStore(store.path), images, features, NAMES, **options)
@@ -86,7 +86,7 @@ def test_a_restart_in_another_process(store, pool, tmp_path):
     pool = np.load(sys.argv[1] + "/pool.npz")
     run = tl.AccumulationRun(
         tl.LabelStore(sys.argv[1] + "/labels.sqlite"), pool["images"], pool["features"],
-        ("cat", "dog", "owl"), size=6)
+        ("cat", "dog", "owl"), round_size=6)
     for _ in range(8):
         first = run.ask()[0]
         run.answer(first, ("cat", "dog", "owl")[pool["labels"][first]])
@@ -96,7 +96,7 @@ def test_a_restart_in_another_process(store, pool, tmp_path):
     command = [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr
-    run = tl.AccumulationRun(store, images, features, NAMES, size=6)
+    run = tl.AccumulationRun(store, images, features, NAMES, round_size=6)
     assert list(run.ask()) == list(map(int, done.stdout.split()))
     assert (run.round, len(run.ask())) == (1, 4)
 
@@ -104,7 +104,7 @@ def test_a_restart_in_another_process(store, pool, tmp_path):
 def test_skipped_examples_are_not_asked_again(store, pool):
     """A skip is an answer without a label, in this round and later."""
     images, features, labels = pool
-    run = tl.AccumulationRun(store, images, features, NAMES, size=4)
+    run = tl.AccumulationRun(store, images, features, NAMES, round_size=4)
     first = run.ask()[0]
     run.answer(first, None)
     assert first not in run.ask()
@@ -121,7 +121,7 @@ def test_skipped_examples_are_not_asked_again(store, pool):
 def test_undo(store, pool):
     """The latest answer is taken back, also over the border of a round; the query is as before."""
     images, features, labels = pool
-    run = tl.AccumulationRun(store, images, features, NAMES, size=3)
+    run = tl.AccumulationRun(store, images, features, NAMES, round_size=3)
     assert run.undo() is None
     answer_all(run, labels, rounds=1)
     assert run.undo() is None  # those were the oracle's
@@ -144,7 +144,7 @@ def test_corrections_and_labels_from_elsewhere(store, pool):
     for position in range(10):
         store.add(store.key(images[position]), NAMES[labels[position]], who="ana")
     store.add(store.key(images[0]), "dog")
-    run = tl.AccumulationRun(store, images, features, NAMES, size=5)
+    run = tl.AccumulationRun(store, images, features, NAMES, round_size=5)
     positions, found = run.labelled()
     assert list(positions) == list(range(10))
     assert list(found) == [1, *labels[1:10]]
@@ -154,7 +154,7 @@ def test_corrections_and_labels_from_elsewhere(store, pool):
 def test_a_models_labels_are_not_asked_nor_learnt(store, pool):
     """Pseudo-labels in the store neither train the probe nor keep an example from being asked."""
     images, features, _ = pool
-    run = tl.AccumulationRun(store, images, features, NAMES, size=5)
+    run = tl.AccumulationRun(store, images, features, NAMES, round_size=5)
     before = list(run.ask())
     store.add(store.key(images[before[0]]), "cat", who="model", confidence=0.9)
     assert list(run.ask()) == before
@@ -165,7 +165,7 @@ def test_equal_pictures_are_labelled_together(store, pool):
     """A picture that stands twice in the pool is asked once."""
     images, features, _ = pool
     images, features = np.concatenate([images[:6]] * 2), np.concatenate([features[:6]] * 2)
-    run = tl.AccumulationRun(store, images, features, NAMES, size=4)
+    run = tl.AccumulationRun(store, images, features, NAMES, round_size=4)
     asked = 0
     while len(run.ask()):
         asked += 1
@@ -179,7 +179,7 @@ def test_repeated_pictures_do_not_use_up_a_round(store, pool):
     images, features, _ = pool
     images = np.concatenate([images, np.repeat(images[:1], 20, axis=0)])
     features = np.concatenate([features, np.repeat(features[:1], 20, axis=0)])
-    run = tl.AccumulationRun(store, images, features, NAMES, query="random", size=10)
+    run = tl.AccumulationRun(store, images, features, NAMES, query="random", round_size=10)
     store.add(store.key(images[0]), "cat")
     answered = 0
     while run.round == 0:
@@ -190,7 +190,7 @@ def test_repeated_pictures_do_not_use_up_a_round(store, pool):
 def test_a_correction_in_a_later_round(store, pool):
     """It stays in the round of its first answer, and changes nothing else that is due."""
     images, features, labels = pool
-    run = tl.AccumulationRun(store, images, features, NAMES, size=6, query="random")
+    run = tl.AccumulationRun(store, images, features, NAMES, round_size=6, query="random")
     answer_all(run, labels, rounds=2)
     run.answer(run.ask()[0], "cat")
     waiting, counts = list(run.ask()), store.counts().sum().to_dict()
@@ -211,7 +211,7 @@ def test_each_query_is_asked_once(store, pool):
         calls.append(arguments)
         return tl.queries.random(*arguments)
 
-    run = tl.AccumulationRun(store, images, features, NAMES, size=5, query=counted)
+    run = tl.AccumulationRun(store, images, features, NAMES, round_size=5, query=counted)
     for _ in range(23):
         first = run.ask()[0]
         run.answer(first, NAMES[labels[first]])
@@ -262,7 +262,7 @@ def test_any_strategy_and_any_classifier(store, pool):
 
     neighbour = KNeighborsClassifier(1)
     run = tl.AccumulationRun(
-        store, images, features, NAMES, query=last_first, size=7, classifier=neighbour
+        store, images, features, NAMES, query=last_first, round_size=7, classifier=neighbour
     )
     assert list(run.ask()) == [59, 58, 57, 56, 55, 54, 53]
     answer_all(run, labels, rounds=1)
@@ -291,7 +291,7 @@ def test_wrong_strategies(store, pool, answer, message):
     def bad(features, labelled, probabilities, n, rng):
         return answer
 
-    run = tl.AccumulationRun(store, *pool[:2], NAMES, query=bad, size=4)
+    run = tl.AccumulationRun(store, *pool[:2], NAMES, query=bad, round_size=4)
     with pytest.raises(ValueError, match=message):
         run.ask()
 
@@ -334,13 +334,13 @@ def test_a_store_of_another_task(store, pool):
         (
             {"query": "entropy"},
             ValueError,
-            r"'entropy'; known are 'random', .*'typical then margin'",
+            r"'entropy'; one of 'random', .*'typical_then_margin' is expected",
         ),
-        ({"query": "__doc__"}, ValueError, "known are"),
+        ({"query": "__doc__"}, ValueError, "one of"),
         ({"query": 3}, TypeError, "query is 3; a function"),
-        ({"size": 0}, ValueError, "size is 0; whole numbers"),
-        ({"size": ()}, ValueError, r"size is \(\)"),
-        ({"size": (5, 1.5)}, ValueError, "whole numbers of at least 1"),
+        ({"round_size": 0}, ValueError, "round_size is 0; a whole number"),
+        ({"round_size": ()}, ValueError, "round_size is empty"),
+        ({"round_size": (5, 1.5)}, TypeError, "round_size is 1.5; a whole number of at least 1"),
     ],
 )
 def test_wrong_pools(store, pool, change, error, message):

@@ -12,8 +12,8 @@ import tensorflow as tf
 from PIL import Image
 
 import tlhelpers as tl
-from tlhelpers import batches, recipe
-from tlhelpers.images import ImageFiles
+from tlhelpers.images.lazy_images import ImageFiles
+from tlhelpers.training import data_forms, fine_tune
 
 SCRIPT = Path(resume.__file__)
 
@@ -114,7 +114,7 @@ def test_damaged_file_costs_one_epoch(tmp_path, want):
 
 def test_early_stopping_goes_on(tmp_path, monkeypatch):
     """Patience, best loss and best weights outlast an interruption, also one after the stop."""
-    monkeypatch.setattr(recipe, "PATIENCE", 2)
+    monkeypatch.setattr(fine_tune, "PATIENCE", 2)
 
     def run(folder, *callbacks):
         whole = resume.model()
@@ -224,7 +224,7 @@ def test_order_depends_on_the_epoch_alone():
     numbers = np.arange(20)
 
     def order(*epochs, seed=3):
-        data = batches.in_order((numbers, numbers), 8, seed, range(*epochs))
+        data = data_forms.in_order((numbers, numbers), 8, seed, range(*epochs))
         parts = [x.numpy() for x, y in data]
         assert [len(part) for part in parts[:3]] == [8, 8, 4]
         return np.concatenate(parts).reshape(-1, 20)

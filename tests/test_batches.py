@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tlhelpers import batches
+from tlhelpers.training import data_forms, losses
 
 IMAGES, LABELS = np.arange(20.0, dtype=np.float32).reshape(5, 4), np.arange(5)
 
@@ -11,21 +11,21 @@ IMAGES, LABELS = np.arange(20.0, dtype=np.float32).reshape(5, 4), np.arange(5)
 def test_forms_of_data(digits):
     """A Split, a pair of anything like arrays, a dict of inputs."""
     few = digits.few(1)
-    assert batches.as_pair(few)[0] is few.images
-    inputs, labels = batches.as_pair(([[1.0], [2.0]], [0, 1]))
+    assert data_forms.as_pair(few)[0] is few.images
+    inputs, labels = data_forms.as_pair(([[1.0], [2.0]], [0, 1]))
     assert inputs.shape == (2, 1)
     assert labels.tolist() == [0, 1]
-    inputs, _ = batches.as_pair(({"a": [1, 2], "b": [[3], [4]]}, [0, 1]))
+    inputs, _ = data_forms.as_pair(({"a": [1, 2], "b": [[3], [4]]}, [0, 1]))
     assert inputs["b"].shape == (2, 1)
     data = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(2)
-    assert batches.as_pair(data) is None
-    assert batches.fit_arguments(data) == {"x": data}
-    assert set(batches.fit_arguments((IMAGES, LABELS))) == {"x", "y"}
+    assert data_forms.as_pair(data) is None
+    assert data_forms.fit_arguments(data) == {"x": data}
+    assert set(data_forms.fit_arguments((IMAGES, LABELS))) == {"x", "y"}
 
 
 def test_first_batches_are_shuffled_and_begin_again():
     """Arrays: every sample once in each round, inputs with their labels."""
-    found = batches.first_batches((IMAGES, LABELS), 4, size=3)
+    found = data_forms.first_batches((IMAGES, LABELS), 4, batch_size=3)
     assert [len(labels) for _, labels in found] == [3, 2, 3, 2]
     assert sorted(np.concatenate([labels for _, labels in found[:2]])) == [0, 1, 2, 3, 4]
     for images, labels in found:
@@ -36,10 +36,10 @@ def test_first_batches_are_shuffled_and_begin_again():
 def test_first_batches_of_a_data_set():
     """As they come; a short one begins again."""
     data = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(4)
-    found = batches.first_batches(data, 3)
+    found = data_forms.first_batches(data, 3)
     assert [labels.tolist() for _, labels in found] == [[0, 1, 2, 3], [4], [0, 1, 2, 3]]
     with pytest.raises(ValueError, match="The data set is empty"):
-        batches.first_batches(data.take(0), 1)
+        data_forms.first_batches(data.take(0), 1)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_first_batches_of_a_data_set():
 def test_what_is_refused(data, message):
     """What came, and what is expected."""
     with pytest.raises((TypeError, ValueError), match=message):
-        batches.as_pair(data)
+        data_forms.as_pair(data)
 
 
 @pytest.mark.parametrize(
@@ -68,4 +68,4 @@ def test_what_is_refused(data, message):
 )
 def test_loss_name(loss, name):
     """Strings, objects and functions."""
-    assert batches.loss_name(loss) == name
+    assert losses.loss_name(loss) == name

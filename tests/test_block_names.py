@@ -1,6 +1,6 @@
 import pytest
 
-from tlhelpers import block_names
+from tlhelpers.backbones import block_names
 
 NAMES = {
     "mobilenet_v2/Conv1/kernel:0": "Conv1",

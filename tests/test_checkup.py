@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import tlhelpers as tl
+from tlhelpers.storage.find_module import find_module
 
 CHECKS = [
     "head and labels",
@@ -213,7 +214,7 @@ def test_unfrozen_without_compiling_again(pairs):
 
 def test_module_in_a_lambda(digits):
     """The popular workaround: the module's weights are unknown to the model, and not saved."""
-    module = tf.saved_model.load(tl.fetch_module(digits.backbone))
+    module = tf.saved_model.load(find_module(digits.backbone))
     made = keras.Sequential(
         [
             keras.Input((32, 32, 3)),
@@ -301,10 +302,10 @@ def test_range_that_is_not_known(pairs):
 @pytest.mark.slow
 def test_ranges_of_keras_applications(name, expected):
     """What is expected contains what the network's own preprocessing gives, and fits it."""
-    from tlhelpers import check_data
+    from tlhelpers.diagnosis import range_of_inputs
 
     network = getattr(keras.applications, name)(weights=None, include_top=False)
-    assert check_data._expected(network) == expected
+    assert range_of_inputs._expected(network) == expected
     family = {"VGG16": "vgg16", "ResNet50": "resnet50", "ResNet50V2": "resnet_v2"}
     family |= {"MobileNetV2": "mobilenet_v2", "MobileNetV3Small": "mobilenet_v3"}
     family |= {"InceptionV3": "inception_v3", "EfficientNetV2B0": "efficientnet_v2"}
@@ -542,6 +543,7 @@ def test_what_is_refused(arguments, message, pairs):
 @pytest.mark.parametrize("name", ["InceptionV3", "MobileNetV2", "EfficientNetV2B0", "VGG16"])
 def test_networks_with_their_preparation_take_images_up_to_one(name):
     """The course's backbones prepare what comes, so that images in [0, 1] are right."""
-    from tlhelpers import backbones, check_data
+    from tlhelpers.backbones import keras_networks
+    from tlhelpers.diagnosis import range_of_inputs
 
-    assert check_data._expected(backbones._build(name, 80, None)) == (0, 1)
+    assert range_of_inputs._expected(keras_networks._build(name, 80, None)) == (0, 1)

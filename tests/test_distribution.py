@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 import tlhelpers as tl
-from tlhelpers import distribution
+from tlhelpers.runtime import strategy
 
 SCRIPT = Path(__file__).with_name("on_replicas.py")
 
@@ -93,7 +93,7 @@ def test_one_worker_is_no_cluster(monkeypatch):
 )
 def test_places_in_a_cluster(text, place):
     """The chief is the first; workers follow in their order."""
-    assert distribution._read_config(text) == place
+    assert strategy._read_config(text) == place
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,12 @@ def test_too_late_for_virtual_devices(monkeypatch):
 
 def test_virtual_devices_that_are_refused(monkeypatch):
     """One device is no practice, workers bring their own, and a number is expected."""
-    with pytest.raises(ValueError, match="virtual_cpus is 1; give 2 or more, or leave it out"):
+    with pytest.raises(
+        ValueError,
+        match="virtual_cpus is 1; a whole number of at least 2",
+    ):
         tl.strategy(virtual_cpus=1)
-    with pytest.raises(TypeError, match="virtual_cpus is '2'; give a whole number"):
+    with pytest.raises(TypeError, match="virtual_cpus is '2'; a whole number"):
         tl.strategy(virtual_cpus="2")
     monkeypatch.setenv("TF_CONFIG", config())
     with pytest.raises(ValueError, match="names 2 workers, and virtual_cpus=2 asks"):

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 import tlhelpers as tl
-from tlhelpers import cache
-from tlhelpers import features as module
-from tlhelpers.images import ImageFiles
+from tlhelpers.images.lazy_images import ImageFiles
+from tlhelpers.storage import cache
+from tlhelpers.training import extract_features as module
 
 SCALE = {}
 
@@ -315,7 +315,8 @@ def test_bad_images(network, images, spoil, error, text):
 @pytest.mark.parametrize("size", [0, -3, 2.5, "64"])
 def test_bad_batch_size(network, images, size):
     """The batch size is named."""
-    with pytest.raises(ValueError, match=f"batch_size is {size!r}"):
+    error = ValueError if isinstance(size, int) else TypeError
+    with pytest.raises(error, match=f"batch_size is {size!r}; a whole number of at least 1"):
         tl.extract_features(network, images, batch_size=size)
 
 
@@ -351,7 +352,7 @@ def test_pictures_in_files_give_what_arrays_give(picture_files, network):
     """In order, whatever the size of a batch; a few batches are in memory at a time."""
     want = tl.extract_features(network, np.asarray(picture_files), cache=False)
     for size in (1, 4, 64):
-        got = tl.extract_features(network, picture_files, size, cache=False)
+        got = tl.extract_features(network, picture_files, batch_size=size, cache=False)
         np.testing.assert_allclose(got, want, atol=1e-6)
     some = tl.extract_features(network, picture_files[[7, 2]], cache=False)
     np.testing.assert_allclose(some, want[[7, 2]], atol=1e-6)
@@ -363,7 +364,7 @@ def test_pictures_in_files_are_kept_under_their_content(picture_files, network):
     renamed = picture_files.paths[3].with_name("other.png")
     picture_files.paths[3].rename(renamed)
     paths = [*picture_files.paths[:3], renamed, *picture_files.paths[4:]]
-    with mock.patch("tlhelpers.features._forward", side_effect=AssertionError):
+    with mock.patch("tlhelpers.training.extract_features._forward", side_effect=AssertionError):
         again = tl.extract_features(network, ImageFiles(paths, 8))
     np.testing.assert_array_equal(again, first)
     Image.new("RGB", (8, 8)).save(renamed)

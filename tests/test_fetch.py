@@ -13,7 +13,9 @@ import pytest
 from loopback import Server, archive_of, archive_with, file, redirect, status
 
 import tlhelpers as tl
-from tlhelpers import cache, download, fetch
+from tlhelpers.storage import cache, download
+from tlhelpers.storage import find_module as find_module_file
+from tlhelpers.storage.find_module import find_module
 
 HANDLE = "https://tfhub.dev/google/imagenet/tiny/feature_vector/5"
 WHERE = "google/imagenet/tiny/feature_vector/5"
@@ -48,7 +50,7 @@ def other_cache(tmp_path, monkeypatch):
 
 
 def fetched(server, **options):
-    return tl.fetch_module(f"{server.address}/{WHERE}", progress=False, **options)
+    return find_module(f"{server.address}/{WHERE}", progress=False, **options)
 
 
 def content(folder):
@@ -65,6 +67,7 @@ def leftovers(folder):
 def run(code, *arguments, wait=True, **environment):
     """Run Python code in a process of its own."""
     start = "import sys, tlhelpers as tl, resource, signal\n"
+    start += "from tlhelpers.storage.find_module import find_module\n"
     process = subprocess.Popen(
         [sys.executable, "-c", start + code, *map(str, arguments)],
         env=os.environ | environment,
@@ -84,15 +87,15 @@ def run(code, *arguments, wait=True, **environment):
 
 def test_embedded_module_is_complete():
     """The embedded handle leads to a SavedModel with its variables, and to the Keras file."""
-    path = tl.fetch_module("embedded:glyphnet")
+    path = find_module("embedded:glyphnet")
     assert (path / "saved_model.pb").is_file()
     assert (path / "variables" / "variables.index").is_file()
-    assert (fetch.data_dir() / "glyphnet.keras").is_file()
+    assert (find_module_file.data_dir() / "glyphnet.keras").is_file()
 
 
 def test_folder_as_text_and_as_path(tiny_module):
     """A folder may be given either way."""
-    assert tl.fetch_module(str(tiny_module)) == tl.fetch_module(tiny_module) == tiny_module
+    assert find_module(str(tiny_module)) == find_module(tiny_module) == tiny_module
 
 
 def test_download_is_kept_and_used_again(archive, tiny_module, other_cache):
@@ -117,7 +120,7 @@ def test_archive_at_any_address(suffix, prefix, tiny_module):
     """An address that ends like an archive is asked as it is; one folder around it is fine."""
     packed = archive_of(tiny_module, compression="" if suffix == ".tar" else "gz", prefix=prefix)
     with Server(file(packed)) as server:
-        folder = tl.fetch_module(f"{server.address}/files/model{suffix}", progress=False)
+        folder = find_module(f"{server.address}/files/model{suffix}", progress=False)
         assert server.requests[0][0] == f"/files/model{suffix}"
     assert content(folder) == content(tiny_module)
 
@@ -129,8 +132,10 @@ def test_handles_of_kaggle():
         "https://www.kaggle.com/models/google/nnlm/frameworks/TensorFlow2/variations/en-dim128"
         "/versions/2?tfhub-redirect=true"
     )
-    assert fetch._plain(long) == fetch._plain(short + "/") == short
-    assert fetch._download_address(short) == short + "?tf-hub-format=compressed"
+    assert (
+        find_module_file.plain_address(long) == find_module_file.plain_address(short + "/") == short
+    )
+    assert find_module_file._download_address(short) == short + "?tf-hub-format=compressed"
 
 
 @pytest.mark.parametrize("kind", ["folder", "archive"])
@@ -144,10 +149,10 @@ def test_mirror_comes_before_the_internet(kind, tiny_module, tmp_path, monkeypat
         place.with_name("5.tar.gz").write_bytes(archive_of(tiny_module))
     monkeypatch.setenv("TLHELPERS_MIRROR", str(tmp_path))
     monkeypatch.setattr(download, "download", lambda *_, **__: pytest.fail("went out"))
-    folder = tl.fetch_module(HANDLE)
+    folder = find_module(HANDLE)
     assert content(folder) == content(tiny_module)
     assert (folder == place) == (kind == "folder")
-    assert tl.fetch_module(HANDLE) == folder
+    assert find_module(HANDLE) == folder
 
 
 def test_cache_comes_before_the_mirror(archive, tiny_module, tmp_path, monkeypatch):
@@ -193,7 +198,7 @@ def test_cache_is_shared_with_tensorflow_hub(archive, tmp_path, monkeypatch):
         folder = fetched(server)
         assert tensorflow_hub.resolve(f"{server.address}/{WHERE}") == str(folder)
         theirs = tensorflow_hub.resolve(f"{server.address}/other/1")
-        assert tl.fetch_module(f"{server.address}/other/1") == Path(theirs)
+        assert find_module(f"{server.address}/other/1") == Path(theirs)
         assert len(server.requests) == 2
 
 
@@ -216,7 +221,12 @@ def test_answers_that_no_patience_changes(code, message, archive, other_cache):
             fetched(server)
         assert len(server.requests) == 1
         assert leftovers(other_cache) == []
-        for part in (WHERE, "embedded:glyphnet", f"modules/{WHERE}/saved_model.pb", "tl.mirror"):
+        for part in (
+            WHERE,
+            "embedded:glyphnet",
+            f"modules/{WHERE}/saved_model.pb",
+            "tl.prepare_mirror",
+        ):
             assert part in str(error.value)
         assert cache.is_complete(fetched(server))
 
@@ -268,14 +278,14 @@ def test_connection_refused(archive, other_cache):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with pytest.raises(ConnectionError, match="refuses the connection"):
-        tl.fetch_module(f"http://127.0.0.1:{port}/{WHERE}", retries=1, progress=False)
+        find_module(f"http://127.0.0.1:{port}/{WHERE}", retries=1, progress=False)
     assert leftovers(other_cache) == []
 
 
 def test_unknown_name(other_cache):
     """Without DNS the message thinks of the missing internet and of typing mistakes."""
     with pytest.raises(ConnectionError, match=r"name is not known here: no internet"):
-        tl.fetch_module("http://no-such-host.invalid/a/1", retries=1, progress=False)
+        find_module("http://no-such-host.invalid/a/1", retries=1, progress=False)
     assert leftovers(other_cache) == []
 
 
@@ -284,7 +294,7 @@ def test_offline_is_noticed_soon(other_cache, monkeypatch):
     pauses = []
     monkeypatch.setattr(download.time, "sleep", pauses.append)
     with pytest.raises(ConnectionError, match="name is not known"):
-        tl.fetch_module("http://no-such-host.invalid/a/1", retries=4, progress=False)
+        find_module("http://no-such-host.invalid/a/1", retries=4, progress=False)
     assert len(pauses) == 1
 
 
@@ -294,13 +304,13 @@ def test_an_address_with_resolve_in_it(other_cache):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with pytest.raises(ConnectionError, match="refuses the connection"):
-        tl.fetch_module(f"http://127.0.0.1:{port}/a/resolve/main/1", retries=0, progress=False)
+        find_module(f"http://127.0.0.1:{port}/a/resolve/main/1", retries=0, progress=False)
 
 
 def test_a_bar_leaves_nothing_behind(archive, other_cache, capsys):
     """What a fast download printed is erased again."""
     with Server(file(archive)) as server:
-        tl.fetch_module(f"{server.address}/{WHERE}")
+        find_module(f"{server.address}/{WHERE}")
     assert capsys.readouterr().out.rsplit("\r", 1)[-1].strip() == ""
 
 
@@ -359,12 +369,12 @@ def test_proxy_variables(archive, tiny_module, monkeypatch):
     """A download goes through the proxy that the environment names."""
     with Server(file(archive)) as proxy:
         monkeypatch.setenv("http_proxy", proxy.address)
-        folder = tl.fetch_module(f"http://far.example/{WHERE}", progress=False)
+        folder = find_module(f"http://far.example/{WHERE}", progress=False)
         assert proxy.requests[0][0] == f"http://far.example/{WHERE}?tf-hub-format=compressed"
     assert content(folder) == content(tiny_module)
     monkeypatch.setenv("http_proxy", proxy.address)  # gone by now
     with pytest.raises(ConnectionError, match="proxy named in http_proxy"):
-        tl.fetch_module("http://far.example/other/1", retries=0, progress=False)
+        find_module("http://far.example/other/1", retries=0, progress=False)
 
 
 def test_real_tls_is_checked():
@@ -479,7 +489,7 @@ def test_disk_that_is_full_while_downloading(archive, tiny_module, other_cache):
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
 try:
-    tl.fetch_module(sys.argv[1], progress=False)
+    find_module(sys.argv[1], progress=False)
 except OSError as error:
     assert not isinstance(error, ConnectionError)
     print(error)
@@ -559,7 +569,7 @@ def test_archive_in_a_mirror_with_another_checksum(tiny_module, tmp_path, monkey
     archive.write_bytes(archive_of(tiny_module))
     monkeypatch.setenv("TLHELPERS_MIRROR", str(tmp_path))
     with pytest.raises(ValueError, match=r"5\.tar\.gz in the mirror has another checksum"):
-        tl.fetch_module(HANDLE, sha256="abc")
+        find_module(HANDLE, sha256="abc")
     assert archive.is_file()
 
 
@@ -580,7 +590,7 @@ def test_checksum_that_a_mirror_cannot_show(tiny_module, tmp_path, monkeypatch):
 @pytest.mark.parametrize("count", [2, 8])
 def test_processes_at_once_download_once(count, archive, tiny_module):
     """All get the same whole module; the server is asked by one of them."""
-    code = "print(tl.fetch_module(sys.argv[1], progress=False))"
+    code = "print(find_module(sys.argv[1], progress=False))"
     with Server(file(archive, pace=0.02)) as server:
         address = f"{server.address}/{WHERE}"
         processes = [run(code, address, wait=False) for _ in range(count)]
@@ -603,7 +613,7 @@ def slow(self, *arguments, **options):
     print("unpacked", flush=True)
     time.sleep(60)
 tarfile.TarFile.extractall = slow
-tl.fetch_module(sys.argv[1], progress=False)
+find_module(sys.argv[1], progress=False)
 """
     pace = 0.2 if when == "downloading" else 0
     with Server(file(archive, pace=pace), file(archive)) as server:
@@ -627,19 +637,19 @@ tl.fetch_module(sys.argv[1], progress=False)
 
 
 def test_mirror_is_prepared_and_used(archive, tiny_module, tmp_path, monkeypatch):
-    """`tl.mirror` puts modules where TLHELPERS_MIRROR finds them; again it leaves them alone."""
+    """`tl.prepare_mirror` puts modules where TLHELPERS_MIRROR finds them; again it leaves them alone."""
     with Server(file(archive)) as server:
         handles = [f"{server.address}/{WHERE}", f"{server.address}/files/other.tar.gz"]
-        folders = tl.mirror(handles, tmp_path / "usb", progress=False)
+        folders = tl.prepare_mirror(handles, tmp_path / "usb", progress=False)
         assert folders == [
             tmp_path / "usb" / "modules" / WHERE,
             tmp_path / "usb" / "modules" / "files" / "other",
         ]
         assert len(server.requests) == 2
-        assert tl.mirror(handles, tmp_path / "usb") == folders
+        assert tl.prepare_mirror(handles, tmp_path / "usb") == folders
     monkeypatch.setenv("TLHELPERS_CACHE", str(tmp_path / "empty"))
     monkeypatch.setenv("TLHELPERS_MIRROR", str(tmp_path / "usb"))
-    assert [tl.fetch_module(handle) for handle in handles] == folders
+    assert [find_module(handle) for handle in handles] == folders
     assert not (tmp_path / "empty").exists()
 
 
@@ -648,17 +658,17 @@ def test_mirror_does_not_mix_up_modules(archive, tiny_module, tmp_path, monkeypa
     other = archive_with(("saved_model.pb", b"x"), ("variables/variables.index", b""))
     with Server(file(archive)) as one, Server(file(other)) as two:
         first, second = (f"{server.address}/g/m/1" for server in (one, two))
-        (folder,) = tl.mirror(first, tmp_path, progress=False)
+        (folder,) = tl.prepare_mirror(first, tmp_path, progress=False)
         with pytest.raises(ConnectionError, match=rf"(?s)1 of 2.*place .* is taken by {first}"):
-            tl.mirror([first, second], tmp_path, progress=False)
+            tl.prepare_mirror([first, second], tmp_path, progress=False)
         monkeypatch.setenv("TLHELPERS_MIRROR", str(tmp_path))
-        assert len(content(tl.fetch_module(second, progress=False))) == 2
+        assert len(content(find_module(second, progress=False))) == 2
         monkeypatch.setenv("TLHELPERS_CACHE", str(tmp_path / "empty"))
         two.answers = [status(404)]
         with pytest.raises(ConnectionError, match=rf"is another module, from {first}"):
-            tl.fetch_module(second, progress=False)
+            find_module(second, progress=False)
         with pytest.raises(ConnectionError, match=r"(?s)holds other modules.*nothing was changed"):
-            tl.mirror(f"{one.address}/g", tmp_path, progress=False)
+            tl.prepare_mirror(f"{one.address}/g", tmp_path, progress=False)
     assert content(folder) == content(tiny_module)
 
 
@@ -666,7 +676,7 @@ def test_mirror_at_home(archive, tmp_path, monkeypatch):
     """`~` means the home folder everywhere."""
     monkeypatch.setenv("HOME", str(tmp_path))
     with Server(file(archive)) as server:
-        (folder,) = tl.mirror(f"{server.address}/{WHERE}", "~/usb", progress=False)
+        (folder,) = tl.prepare_mirror(f"{server.address}/{WHERE}", "~/usb", progress=False)
     assert folder == tmp_path / "usb" / "modules" / WHERE
     for name, place in (
         ("TLHELPERS_CACHE", cache.cache_dir),
@@ -686,7 +696,7 @@ def slow(*arguments, **options):
     time.sleep(0.3)
     return copy(*arguments, **options)
 shutil.copytree.__defaults__ = tuple(slow if d is copy else d for d in shutil.copytree.__defaults__)
-tl.mirror(sys.argv[1], sys.argv[2], progress=False)
+tl.prepare_mirror(sys.argv[1], sys.argv[2], progress=False)
 """
     with Server(file(archive)) as server:
         address = f"{server.address}/{WHERE}"
@@ -702,7 +712,7 @@ def test_mirror_reports_what_is_missing(archive, tmp_path):
     with Server(status(404), file(archive)) as server:
         handles = [f"{server.address}/bad/1", f"{server.address}/good/1"]
         with pytest.raises(ConnectionError, match=r"1 of 2 modules are not .*\n.*bad/1.*404"):
-            tl.mirror(handles, tmp_path, progress=False)
+            tl.prepare_mirror(handles, tmp_path, progress=False)
     assert cache.is_complete(tmp_path / "modules" / "good" / "1")
     assert not (tmp_path / "modules" / "bad" / "1").exists()
 
@@ -710,29 +720,29 @@ def test_mirror_reports_what_is_missing(archive, tmp_path):
 def test_mirror_takes_addresses_only(tmp_path):
     """The embedded module and folders need no mirror."""
     with pytest.raises(ValueError, match="'embedded:glyphnet' is not an address"):
-        tl.mirror("embedded:glyphnet", tmp_path)
+        tl.prepare_mirror("embedded:glyphnet", tmp_path)
 
 
 def test_size_is_said_before_a_large_download(archive, monkeypatch, capsys):
     """A large download says its size first; a small one, or a silenced one, says nothing."""
     address = "/".join(WHERE.split("/")[:-1])
     with Server(file(archive)) as server:
-        tl.fetch_module(f"{server.address}/{address}/1")
+        find_module(f"{server.address}/{address}/1")
         assert "Downloading" not in capsys.readouterr().out
         monkeypatch.setattr(download, "LARGE", 1000)
-        tl.fetch_module(f"{server.address}/{address}/2")
+        find_module(f"{server.address}/{address}/2")
         said = capsys.readouterr().out
         assert f"Downloading {address}/2: 0 MB" in said
-        tl.fetch_module(f"{server.address}/{address}/3", progress=False)
+        find_module(f"{server.address}/{address}/3", progress=False)
         assert capsys.readouterr().out == ""
 
 
 def test_addresses_are_kept_but_for_what_was_added():
     """Signed addresses keep their query; what TF Hub's own tools add is not doubled."""
     signed = "https://host/m.tar.gz?key&sig=a%2Fb"
-    assert fetch._download_address(signed) == signed
-    assert fetch._plain(f"{HANDLE}?tf-hub-format=compressed") == HANDLE
-    assert fetch._download_address("https://host/m/1?v=2") == (
+    assert find_module_file._download_address(signed) == signed
+    assert find_module_file.plain_address(f"{HANDLE}?tf-hub-format=compressed") == HANDLE
+    assert find_module_file._download_address("https://host/m/1?v=2") == (
         "https://host/m/1?v=2&tf-hub-format=compressed"
     )
 
@@ -753,7 +763,7 @@ def test_addresses_are_kept_but_for_what_was_added():
 def test_unknown_handle_lists_the_valid_ones(handle):
     """A handle that is none of the kinds gets the list of kinds."""
     with pytest.raises(ValueError, match="Unknown module handle") as error:
-        tl.fetch_module(handle)
+        find_module(handle)
     assert "embedded:glyphnet" in str(error.value)
     assert "tfhub.dev" in str(error.value)
     if handle == "no/such/folder":
@@ -764,10 +774,10 @@ def test_address_that_leads_out_of_the_mirror(tmp_path, monkeypatch):
     """`..` in an address is refused."""
     monkeypatch.setenv("TLHELPERS_MIRROR", str(tmp_path))
     with pytest.raises(ValueError, match="Unknown module handle"):
-        tl.fetch_module("https://tfhub.dev/../../etc/1")
+        find_module("https://tfhub.dev/../../etc/1")
 
 
 def test_folder_without_saved_model(tmp_path):
     """A folder of something else is told apart from a folder that is missing."""
     with pytest.raises(FileNotFoundError, match=r"has no saved_model\.pb.*Give the folder"):
-        tl.fetch_module(tmp_path)
+        find_module(tmp_path)

@@ -8,7 +8,8 @@ import pytest
 from filelock import FileLock
 from loopback import Server, archive_of, archive_with, file
 
-from tlhelpers import cache, files
+from tlhelpers.storage import cache
+from tlhelpers.storage.find import find_file, find_folder
 
 
 def sha256(content):
@@ -26,9 +27,9 @@ def test_the_mirror_comes_first(mirror_folder):
     (mirror_folder / "datasets" / "leaves").mkdir(parents=True)
     (mirror_folder / "datasets" / "list.csv").write_text("oak")
     url = "http://127.0.0.1:9/nobody"
-    found = files.find_file(url, "datasets/list.csv", "md5:0")
+    found = find_file(url, "datasets/list.csv", "md5:0")
     assert found == mirror_folder / "datasets" / "list.csv"
-    assert files.find_folder(url, "datasets/leaves", None) == mirror_folder / "datasets" / "leaves"
+    assert find_folder(url, "datasets/leaves", None) == mirror_folder / "datasets" / "leaves"
 
 
 def test_an_archive_in_the_mirror_stays_there(mirror_folder, tmp_path):
@@ -38,7 +39,7 @@ def test_an_archive_in_the_mirror_stays_there(mirror_folder, tmp_path):
     archive = mirror_folder / "datasets" / "leaves.tgz"
     archive.parent.mkdir(parents=True)
     archive.write_bytes(archive_of(tmp_path / "leaves", prefix="leaves"))
-    folder = files.find_folder("http://127.0.0.1:9/leaves.tgz", "datasets/leaves", None)
+    folder = find_folder("http://127.0.0.1:9/leaves.tgz", "datasets/leaves", None)
     assert (folder / "oak" / "1.txt").read_text() == "round"
     assert archive.is_file()
 
@@ -48,8 +49,8 @@ def test_a_downloaded_archive_is_unpacked_once_and_removed():
     content = archive_with(("a/1.txt", b"one"), ("b/2.txt", b"two"))
     with Server(file(content)) as server:
         url = f"{server.address}/x.tar.gz"
-        folder = files.find_folder(url, "datasets/x", sha256(content), progress=False)
-        assert files.find_folder(url, "datasets/x", sha256(content)) == folder
+        folder = find_folder(url, "datasets/x", sha256(content), progress=False)
+        assert find_folder(url, "datasets/x", sha256(content)) == folder
         assert len(server.requests) == 1
     assert (folder / "b" / "2.txt").read_bytes() == b"two"
     assert [path.name for path in folder.parent.iterdir() if "x.tar" in path.name] in (
@@ -72,7 +73,7 @@ def test_waiting_for_another_process(capsys):
 
     threading.Thread(target=other).start()
     held.wait()
-    assert files.find_file("http://127.0.0.1:9/nobody", "datasets/list.csv", None) == path
+    assert find_file("http://127.0.0.1:9/nobody", "datasets/list.csv", None) == path
     said = "Another process is fetching the same files; waiting for it.\n"
     assert capsys.readouterr().out == said
 
@@ -91,4 +92,4 @@ def test_what_is_no_archive_is_refused(content, message):
         url = f"{server.address}/x.tgz"
         for _ in range(2):
             with pytest.raises(ValueError, match=message):
-                files.find_folder(url, "datasets/x", sha256(content), progress=False)
+                find_folder(url, "datasets/x", sha256(content), progress=False)

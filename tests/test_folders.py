@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlhelpers import folders
+from tlhelpers.tasks import folder_scan
 
 
 def picture(path, seed):
@@ -33,7 +33,7 @@ def problems(report):
 
 def test_a_clean_folder(tree):
     """Every picture with its class, in the order of paths, and an empty report."""
-    found, report = folders.scan(tree, progress=False)
+    found, report = folder_scan.scan(tree, progress=False)
     assert names(found, tree) == [f"{c}/{i}.png" for c in ("cat", "dog") for i in range(4)]
     assert {one.class_name for one in found} == {"cat", "dog"}
     assert {one.split for one in found} == {None}
@@ -52,7 +52,7 @@ def test_everything_that_is_wrong_is_in_the_report(tree):
     (tree / ".hidden").mkdir()
     picture(tree / ".hidden" / "0.png", 98)
     (tree / "cat" / "gone.png").symlink_to(tree / "nothing.png")
-    found, report = folders.scan(tree, progress=False)
+    found, report = folder_scan.scan(tree, progress=False)
     assert len(found) == 7
     said = problems(report)
     assert said["cat/empty.jpg"] == "the file is empty"
@@ -75,7 +75,7 @@ def test_deeper_folders_and_links(tree, tmp_path_factory):
     picture(other / "b.png", 51)
     (tree / "dog" / "more").symlink_to(other, target_is_directory=True)
     (tree / "dog" / "again").symlink_to(tree, target_is_directory=True)
-    found, _ = folders.scan(tree, progress=False)
+    found, _ = folder_scan.scan(tree, progress=False)
     used = names(found, tree)
     assert "cat/2020/May/a.png" in used
     assert "dog/more/b.png" in used
@@ -90,10 +90,10 @@ def test_a_level_of_splits(tree, tmp_path):
             picture(root / split / name / "a.png", 100 * i + j)
     same = root / "train" / "cat" / "same.png"
     same.write_bytes((root / "test" / "cat" / "a.png").read_bytes())
-    found, report = folders.scan(root, progress=False)
+    found, report = folder_scan.scan(root, progress=False)
     assert {one.split for one in found} == {"train", "validation", "test"}
     assert problems(report) == {"train/cat/same.png": "the same file as test/cat/a.png"}
-    assert list(folders.assign(found)) == [one.split for one in found]
+    assert list(folder_scan.assign(found)) == [one.split for one in found]
 
 
 def test_a_level_of_splits_without_validation(tmp_path):
@@ -102,8 +102,8 @@ def test_a_level_of_splits_without_validation(tmp_path):
         for j, name in enumerate(("cat", "dog")):
             picture(tmp_path / "train" / name / f"{i}.png", 20 * j + i)
             picture(tmp_path / "test" / name / f"{i}.png", 100 + 20 * j + i)
-    found, _ = folders.scan(tmp_path, progress=False)
-    splits = list(folders.assign(found))
+    found, _ = folder_scan.scan(tmp_path, progress=False)
+    splits = list(folder_scan.assign(found))
     assert splits.count("test") == 20
     assert 2 <= splits.count("validation") <= 10
     assert all(s == "test" for one, s in zip(found, splits, strict=True) if one.split == "test")
@@ -114,8 +114,8 @@ def test_classes_of_one_and_two_pictures(tree):
     picture(tree / "bird" / "a.png", 300)
     for i in range(2):
         picture(tree / "fish" / f"{i}.png", 310 + i)
-    found, report = folders.scan(tree, progress=False)
-    splits = folders.assign(found)
+    found, report = folder_scan.scan(tree, progress=False)
+    splits = folder_scan.assign(found)
     of = {
         name: sorted(s for one, s in zip(found, splits, strict=True) if one.class_name == name)
         for name in ("bird", "fish")
@@ -130,13 +130,13 @@ def test_classes_of_one_and_two_pictures(tree):
 def test_folders_that_are_none(tree, tmp_path):
     """No folder, no class, one class."""
     with pytest.raises(ValueError, match="is no folder"):
-        folders.scan(tree / "nothing")
+        folder_scan.scan(tree / "nothing")
     (tmp_path / "bare").mkdir()
     with pytest.raises(ValueError, match=r"pictures of 0 classes \(none\)"):
-        folders.scan(tmp_path / "bare", progress=False)
+        folder_scan.scan(tmp_path / "bare", progress=False)
     picture(tmp_path / "one" / "cat" / "a.png", 1)
     with pytest.raises(ValueError, match=r"pictures of 1 classes \(cat\); two at least"):
-        folders.scan(tmp_path / "one", progress=False)
+        folder_scan.scan(tmp_path / "one", progress=False)
 
 
 def test_splits_follow_what_a_picture_shows(tree):
@@ -144,15 +144,15 @@ def test_splits_follow_what_a_picture_shows(tree):
     for i in range(20):
         picture(tree / "cat" / f"more{i}.png", 200 + i)
     picture(tree / "bird" / "only.png", 300)
-    found, _ = folders.scan(tree, progress=False)
-    splits = folders.assign(found)
+    found, _ = folder_scan.scan(tree, progress=False)
+    splits = folder_scan.assign(found)
     by = {one.path.name: split for one, split in zip(found, splits, strict=True)}
     cats = [s for one, s in zip(found, splits, strict=True) if one.class_name == "cat"]
     assert all(2 <= cats.count(s) <= 8 for s in ("validation", "test"))
     assert by["only.png"] == "train"
     (tree / "cat" / "more3.png").rename(tree / "cat" / "another name.png")
-    again, _ = folders.scan(tree, progress=False)
-    renamed = dict(zip([one.path.name for one in again], folders.assign(again), strict=True))
+    again, _ = folder_scan.scan(tree, progress=False)
+    renamed = dict(zip([one.path.name for one in again], folder_scan.assign(again), strict=True))
     assert renamed["another name.png"] == by["more3.png"]
 
 
@@ -161,12 +161,12 @@ def test_pictures_keep_their_split_when_others_come(tmp_path):
     for i in range(40):
         picture(tmp_path / "cat" / f"{i}.png", i)
         picture(tmp_path / "dog" / f"{i}.png", 100 + i)
-    found, _ = folders.scan(tmp_path, progress=False)
-    before = dict(zip([one.path for one in found], folders.assign(found), strict=True))
+    found, _ = folder_scan.scan(tmp_path, progress=False)
+    before = dict(zip([one.path for one in found], folder_scan.assign(found), strict=True))
     for i in range(40, 60):
         picture(tmp_path / "cat" / f"{i}.png", 200 + i)
-    found, _ = folders.scan(tmp_path, progress=False)
-    after = dict(zip([one.path for one in found], folders.assign(found), strict=True))
+    found, _ = folder_scan.scan(tmp_path, progress=False)
+    after = dict(zip([one.path for one in found], folder_scan.assign(found), strict=True))
     assert {path: after[path] for path in before} == before
     assert set(before.values()) == {"train", "validation", "test"}
 
@@ -177,7 +177,7 @@ def test_other_names_of_splits(tmp_path, names):
     for i, split in enumerate(names):
         for j, name in enumerate(("cat", "dog")):
             picture(tmp_path / split / name / "a.png", 100 * i + j)
-    found, _ = folders.scan(tmp_path, progress=False)
+    found, _ = folder_scan.scan(tmp_path, progress=False)
     assert {one.class_name for one in found} == {"cat", "dog"}
     assert {one.split for one in found} == {"train", "validation", "test"}
 
@@ -189,12 +189,12 @@ def test_splits_beside_other_folders_are_refused(tmp_path):
             picture(tmp_path / split / name / "a.png", j)
     picture(tmp_path / "extra" / "a.png", 9)
     with pytest.raises(ValueError, match=r"folders of splits \(test, train\), beside them 'extra'"):
-        folders.scan(tmp_path, progress=False)
+        folder_scan.scan(tmp_path, progress=False)
     (tmp_path / "extra" / "a.png").unlink()
     (tmp_path / "extra").rmdir()
     (tmp_path / "train").rename(tmp_path / "val")
     with pytest.raises(ValueError, match="none of them for training"):
-        folders.scan(tmp_path, progress=False)
+        folder_scan.scan(tmp_path, progress=False)
 
 
 def test_a_class_called_train_is_a_class(tmp_path):
@@ -202,7 +202,7 @@ def test_a_class_called_train_is_a_class(tmp_path):
     for i, name in enumerate(("train", "car")):
         for j in range(3):
             picture(tmp_path / name / f"{j}.png", 10 * i + j)
-    found, _ = folders.scan(tmp_path, progress=False)
+    found, _ = folder_scan.scan(tmp_path, progress=False)
     assert {one.class_name for one in found} == {"train", "car"}
 
 
@@ -212,6 +212,6 @@ def test_a_class_that_only_tests(tmp_path):
         for j, name in enumerate(("cat", "dog")):
             picture(tmp_path / split / name / "a.png", 10 * i + j)
     picture(tmp_path / "test" / "bird" / "a.png", 50)
-    found, report = folders.scan(tmp_path, progress=False)
+    found, report = folder_scan.scan(tmp_path, progress=False)
     assert {one.class_name for one in found} == {"cat", "dog"}
     assert problems(report)["bird"] == "no picture of this class to train on"

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tlhelpers import glyphs
+from tlhelpers.images import glyphs
 
 
 @pytest.mark.parametrize("script", glyphs.SCRIPTS)

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlhelpers.images import ImageFiles, raw_pixels, transform_images, views
+from tlhelpers.images.crop_views import crop_views
+from tlhelpers.images.lazy_images import ImageFiles
+from tlhelpers.images.raw_pixels import raw_pixels
+from tlhelpers.images.transform_images import transform_images
 
 
 @pytest.fixture
@@ -132,7 +135,7 @@ def test_views_of_files_reach_beyond_the_middle_square(tmp_path):
     wide[:, :10, 0] = wide[:, 20:, 2] = 255  # red at the left, blue at the right
     Image.fromarray(wide).save(tmp_path / "wide.png")
     middle, whole, *corners, small = [
-        np.asarray(view)[0] for view in views(ImageFiles([tmp_path / "wide.png"], 12))
+        np.asarray(view)[0] for view in crop_views(ImageFiles([tmp_path / "wide.png"], 12))
     ]
     assert max(middle.max(), small.max()) < 0.1
     np.testing.assert_allclose(whole[:, 0], [[1, 0, 0]] * 12, atol=0.01)
@@ -150,7 +153,7 @@ def test_views_of_a_picture_that_its_camera_turned(tmp_path):
     exif[0x0112] = 6  # to be turned by 90 degrees to the right
     image.save(tmp_path / "a.jpg", exif=exif, quality=95, subsampling=0)
     middle, whole, *corners, small = [
-        np.asarray(view)[0] for view in views(ImageFiles([tmp_path / "a.jpg"], 12))
+        np.asarray(view)[0] for view in crop_views(ImageFiles([tmp_path / "a.jpg"], 12))
     ]
     red, blue = [1, 0, 0], [0, 0, 1]
     assert max(middle[6, 6].max(), small[6, 6].max()) < 0.1
@@ -175,7 +178,7 @@ def test_views_of_arrays():
     """The images themselves, four corners and the middle, each of the same size."""
     images = np.random.default_rng(0).random((3, 8, 8, 3), np.float32)
     images[:, :2, :2] = 1
-    found = views(images)
+    found = crop_views(images)
     assert [view.shape for view in found] == [(3, 8, 8, 3)] * 6
     assert found[0] is images
     bright = [view[:, :2, :2].mean() > 0.99 for view in found]
@@ -184,7 +187,7 @@ def test_views_of_arrays():
 
 def test_views_of_files_have_digests_of_their_own(files):
     """Features of one look are not taken for those of another."""
-    every = [tuple(view.digests()) for view in views(files)]
+    every = [tuple(view.digests()) for view in crop_views(files)]
     assert len(set(every)) == 7
 
 
@@ -197,7 +200,7 @@ def test_digests_of_transformed_files(files):
 
 def test_more_pictures_than_fit_into_memory(files, monkeypatch):
     """Said before any is read, with two ways out."""
-    monkeypatch.setattr("tlhelpers.memory.free_memory", lambda: 1000)
+    monkeypatch.setattr("tlhelpers.runtime.memory.free_memory", lambda: 1000)
     message = r"10 images of shape \[8, 8, 3\] need .* Take some of them, .* split\.batches"
     with pytest.raises(MemoryError, match=message):
         np.asarray(files)

@@ -12,18 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tlhelpers import LabelStore, label_store
+from tlhelpers import LabelStore
+from tlhelpers.labels import label_rows
 
 KEY = LabelStore.key
-V1 = """
-CREATE TABLE labels (id INTEGER PRIMARY KEY, item TEXT NOT NULL, label TEXT, who TEXT NOT NULL,
-  confidence REAL, round INTEGER NOT NULL, model TEXT, time TEXT NOT NULL);
-CREATE INDEX by_item ON labels (item);
-INSERT INTO labels (item, label, who, round, time)
-  VALUES ('a', 'cat', 'person', 2, '2026-01-31T12:00:00.000000+00:00');
-PRAGMA application_id = 1414286419;
-PRAGMA user_version = 1;
-"""
 
 
 @pytest.fixture
@@ -55,7 +47,7 @@ def test_labels_are_there_after_a_restart(tmp_path):
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", row.time)
     assert len(again) == 1
     assert repr(again) == "LabelStore('labels.sqlite', 1 items with a label)"
-    assert list(again.table().columns) == list(label_store.Label._fields)
+    assert list(again.table().columns) == list(label_rows.Label._fields)
     assert again._file.read("PRAGMA journal_mode") == [("wal",)]
     assert again._file.read("PRAGMA synchronous") == [(2,)]  # FULL
 
@@ -128,9 +120,9 @@ def test_withdrawn_labels_stop_counting(store):
 @pytest.mark.parametrize("clock", ["2001-01-01T00:00:00.000000+00:00", None])
 def test_a_clock_that_goes_back_or_stands_still(store, tmp_path, monkeypatch, clock):
     """The later label counts all the same, and so it does after an export and import."""
-    now = label_store._now()
+    now = label_rows.now()
     store.add("a", "cat")
-    monkeypatch.setattr(label_store, "_now", lambda: clock or now)
+    monkeypatch.setattr(label_rows, "now", lambda: clock or now)
     store.add("a", "dog")
     store.add("a", "cat")
     store.add("a", "dog")
@@ -170,8 +162,8 @@ def test_counts_of_an_empty_store(store):
         (("a", "cat", "ana", 1.5), ValueError, "confidence is 1.5; a number from 0 to 1"),
         (("a", "cat", "ana", float("nan")), ValueError, "confidence is nan"),
         (("a", "cat", "ana", "high"), ValueError, "confidence is 'high'"),
-        (("a", "cat", "ana", 1, -1), ValueError, "round is -1; a whole number from 0 on"),
-        (("a", "cat", "ana", 1, True), ValueError, "round is True"),
+        (("a", "cat", "ana", 1, -1), ValueError, "round is -1; a whole number from 0 to"),
+        (("a", "cat", "ana", 1, True), TypeError, "round is True"),
         (("a", "cat", "ana", 1, 10**20), ValueError, "round is 100000000000000000000"),
         (("a", "cat", "ana", 1, 0, 7), TypeError, "model is 7; the name of its version"),
         (("a",), ValueError, "A row has 1 values"),
@@ -235,20 +227,6 @@ def test_folders_and_missing_folders(tmp_path):
         LabelStore(tmp_path / "missing" / "labels.sqlite")
 
 
-def test_older_stores_are_brought_up_to_date(tmp_path):
-    """A store of the first form opens, keeps its labels, and can do what today's can."""
-    path = tmp_path / "old.sqlite"
-    old = sqlite3.connect(path)
-    old.executescript(V1)
-    old.close()
-    store = LabelStore(path)
-    assert counting(store) == {"a": "cat"}
-    store.add("a", "dog")
-    assert store.withdraw("a")
-    assert counting(store) == {"a": "cat"}
-    assert store._file.read("PRAGMA user_version") == [(2,)]
-
-
 def test_newer_stores_are_refused(tmp_path):
     """A store of a form that is not known yet is left alone."""
     path = tmp_path / "new.sqlite"
@@ -257,7 +235,7 @@ def test_newer_stores_are_refused(tmp_path):
     new.executescript("PRAGMA user_version = 99;")
     new.close()
     before = path.read_bytes()
-    with pytest.raises(ValueError, match=r"newer version of tlhelpers \(form 99; .* up to 2\)"):
+    with pytest.raises(ValueError, match=r"another version .*form 99; .* knows form 2"):
         LabelStore(path)
     assert path.read_bytes() == before
 
@@ -318,7 +296,7 @@ def test_one_file_after_closing(store):
 AS_NOBODY = """
     import os, sys
     import urllib.parse  # now: later Python's own files may be out of reach
-    from tlhelpers.label_store import LabelStore
+    from tlhelpers.labels.label_store import LabelStore
     if os.geteuid() == 0:
         os.setuid(65534)  # root may write anywhere
     path = sys.argv[1]
@@ -334,17 +312,11 @@ def public():
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX systems")
-@pytest.mark.parametrize("old", [False, True])
-def test_read_only_stores_can_be_read(public, old):
+def test_read_only_stores_can_be_read(public):
     """A store in a folder without permission to write is read; writing says why it cannot be."""
     path = public / "labels.sqlite"
-    if old:
-        made = sqlite3.connect(path)
-        made.executescript(V1)
-        made.close()
-    else:
-        with LabelStore(path) as store:
-            store.add("a", "cat")
+    with LabelStore(path) as store:
+        store.add("a", "cat")
     before = path.read_bytes()
     script = f"""{AS_NOBODY}
     store = LabelStore(path)
@@ -446,7 +418,7 @@ def test_a_file_that_may_not_grow(tmp_path):
     path = tmp_path / "labels.sqlite"
     script = """
     import resource, signal, sys
-    from tlhelpers.label_store import LabelStore
+    from tlhelpers.labels.label_store import LabelStore
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
     store = LabelStore(sys.argv[1])
@@ -468,7 +440,7 @@ def test_a_file_that_may_not_grow(tmp_path):
 
 WRITER = """
     import sys
-    from tlhelpers.label_store import LabelStore
+    from tlhelpers.labels.label_store import LabelStore
     path, who = sys.argv[1:3]
     for turn in range(20):
         with LabelStore(path) as store:
@@ -495,7 +467,7 @@ def test_a_store_opened_twice_in_one_process(tmp_path):
     """A second store on the same file takes no lock away from the first, whatever others do."""
     script = """
     import sys
-    from tlhelpers.label_store import LabelStore
+    from tlhelpers.labels.label_store import LabelStore
     path, who = sys.argv[1:3]
     store = LabelStore(path)
     for number in range(100):
@@ -512,7 +484,7 @@ def test_writers_on_both_sides_of_a_fork(tmp_path):
     """Parent and child, forked while the store was open, write and close it, and lose nothing."""
     script = """
     import os, sys, time
-    from tlhelpers.label_store import LabelStore
+    from tlhelpers.labels.label_store import LabelStore
     path, who = sys.argv[1:3]
     store = LabelStore(path)
     child = os.fork()
@@ -556,7 +528,7 @@ def test_nothing_acknowledged_is_lost(tmp_path):
     """A writer is killed 100 times at random moments: every label it acknowledged is there."""
     script = """
     import os, random, signal, sys, time
-    from tlhelpers.label_store import LabelStore
+    from tlhelpers.labels.label_store import LabelStore
     path, rng, kept = sys.argv[1], random.Random(0), {}
     middle = 0
     for turn in range(100):
@@ -599,7 +571,7 @@ def test_several_processes_write_at_once(tmp_path):
     """Four processes open a new store at the same moment, ten times, and write; nothing fails."""
     script = """
     import sys, time
-    from tlhelpers.label_store import LabelStore
+    from tlhelpers.labels.label_store import LabelStore
     folder, name = sys.argv[1:3]
     print(flush=True)
     input()  # all start together
@@ -644,7 +616,7 @@ def test_a_forked_process_writes_too(tmp_path):
     """A store that was open before a fork works on both sides of it."""
     script = """
     import os, sys
-    from tlhelpers.label_store import LabelStore
+    from tlhelpers.labels.label_store import LabelStore
     store = LabelStore(sys.argv[1])
     store.add("before", "cat")
     child = os.fork()

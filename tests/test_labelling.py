@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import tlhelpers as tl
-from tlhelpers import labelling
+from tlhelpers.labels import labeller
 
 NAMES = ("cat", "cow", "<owl>")
 
@@ -17,7 +17,7 @@ def run(tmp_path):
     rng = np.random.default_rng(0)
     features = rng.normal(size=(12, 4)).astype("float32")
     store = tl.LabelStore(tmp_path / "labels.sqlite")
-    return tl.AccumulationRun(store, features, features, NAMES, query="random", size=4)
+    return tl.AccumulationRun(store, features, features, NAMES, query="random", round_size=4)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def images():
 def clock(monkeypatch):
     """A clock that a test sets forward."""
     now = [100.0]
-    monkeypatch.setattr(labelling.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(labeller.time, "monotonic", lambda: now[0])
     return now
 
 
@@ -206,7 +206,9 @@ def test_any_error_is_shown(run, images, clock):
 def test_undo_spares_other_sessions(run, images, clock):
     """Only what was answered through this run is taken back, no matter whose name it bears."""
     tl.Labeller(run, images).press("c")
-    again = tl.AccumulationRun(run.store, run.features, run.features, NAMES, query="random", size=4)
+    again = tl.AccumulationRun(
+        run.store, run.features, run.features, NAMES, query="random", round_size=4
+    )
     labeller = tl.Labeller(again, images)
     shown = labeller.position
     click(labeller, "undo", clock)
@@ -248,12 +250,12 @@ def test_the_picture_is_the_one_asked_for(run, images, kind):
 
 def test_keys_of_digits_and_of_many_classes():
     """Digits are their own keys; equal beginnings get other letters; there is an end."""
-    assert labelling.keys_of("0123456789") == {c: c for c in "0123456789"}
+    assert labeller.keys_of("0123456789") == {c: c for c in "0123456789"}
     flowers = ("daisy", "dandelion", "roses", "sunflowers", "tulips")
-    assert "".join(labelling.keys_of(flowers)) == "darst"
-    assert len(labelling.keys_of([f"{i:02d}" for i in range(36)])) == 36
+    assert "".join(labeller.keys_of(flowers)) == "darst"
+    assert len(labeller.keys_of([f"{i:02d}" for i in range(36)])) == 36
     with pytest.raises(ValueError, match=r"more classes \(37\) than keys"):
-        labelling.keys_of([f"{i:02d}" for i in range(37)])
+        labeller.keys_of([f"{i:02d}" for i in range(37)])
 
 
 def test_images_of_another_pool(run, images):

@@ -4,7 +4,8 @@ import pytest
 import tensorflow as tf
 
 import tlhelpers as tl
-from tlhelpers import cache, memory
+from tlhelpers.runtime import memory
+from tlhelpers.storage import cache
 
 
 class Hungry(keras.layers.Layer):

@@ -32,7 +32,7 @@ def test_public_name_exists_and_says_what_it_does(name):
 
 def test_unknown_name_lists_the_public_ones():
     """A misspelt name gets the list of names."""
-    with pytest.raises(AttributeError, match=r"no 'load_tasks'.*load_task, mirror, plots"):
+    with pytest.raises(AttributeError, match=r"no 'load_tasks'.*load_task, plots, prepare_mirror"):
         _ = tl.load_tasks
 
 

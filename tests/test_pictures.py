@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from tlhelpers import pictures
+from tlhelpers.images import decode
 
 RED = (255, 0, 0)
 
@@ -45,7 +45,7 @@ def save(path, mode="RGB", colour=RED, size=(40, 30), **options):
 )
 def test_every_form_becomes_rgb(tmp_path, name, mode, colour, expected):
     """Grey, CMYK, 16 bits, palettes, transparency, odd and long names: float32 RGB in [0, 1]."""
-    found = pictures.read(save(tmp_path / name, mode, colour), 8)
+    found = decode.read(save(tmp_path / name, mode, colour), 8)
     assert found.shape == (8, 8, 3)
     assert found.dtype == np.float32
     assert near(found, expected), found[0, 0]
@@ -53,7 +53,7 @@ def test_every_form_becomes_rgb(tmp_path, name, mode, colour, expected):
 
 def test_one_pixel(tmp_path):
     """It fills the square."""
-    assert near(pictures.read(save(tmp_path / "a.png", size=(1, 1)), 8), RED)
+    assert near(decode.read(save(tmp_path / "a.png", size=(1, 1)), 8), RED)
 
 
 def test_turned_by_its_camera(tmp_path):
@@ -63,7 +63,7 @@ def test_turned_by_its_camera(tmp_path):
     exif = image.getexif()
     exif[0x0112] = 6  # to be turned by 90 degrees to the right
     image.save(tmp_path / "a.jpg", exif=exif, quality=95)
-    found = pictures.read(tmp_path / "a.jpg", 8)
+    found = decode.read(tmp_path / "a.jpg", 8)
     assert near(found[1], RED, 0.05)
     assert near(found[6], (0, 0, 0), 0.05)
 
@@ -72,12 +72,12 @@ def test_the_first_frame_of_an_animation(tmp_path):
     """The others are not looked at."""
     frames = [Image.new("RGB", (10, 10), colour) for colour in (RED, (0, 0, 255))]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    assert near(pictures.read(tmp_path / "a.gif", 8), RED)
+    assert near(decode.read(tmp_path / "a.gif", 8), RED)
 
 
 def test_a_hundred_megapixels(tmp_path):
     """Large but honest pictures are read."""
-    found = pictures.read(save(tmp_path / "a.jpg", size=(10000, 10000)), 8)
+    found = decode.read(save(tmp_path / "a.jpg", size=(10000, 10000)), 8)
     assert near(found, RED)
 
 
@@ -108,13 +108,13 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path, monkeypatch, side, mes
     path = bomb(tmp_path / "a.png", side)
     assert path.stat().st_size < 50_000
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda _: pytest.fail("decoded"))
-    with pytest.raises(pictures.Unreadable, match=message):
-        pictures.read(path, 8)
+    with pytest.raises(decode.Unreadable, match=message):
+        decode.read(path, 8)
 
 
 def test_what_makes_a_bomb_is_a_picture_when_small(tmp_path):
     """So it is refused for its size alone."""
-    assert near(pictures.read(bomb(tmp_path / "a.png", 100), 8), (0, 0, 0))
+    assert near(decode.read(bomb(tmp_path / "a.png", 100), 8), (0, 0, 0))
 
 
 def whole(kind="png"):
@@ -139,21 +139,21 @@ def whole(kind="png"):
 def test_what_is_no_picture_is_refused(tmp_path, content, reason):
     """With the reason, and never with another error."""
     (tmp_path / "a.jpg").write_bytes(content)
-    with pytest.raises(pictures.Unreadable, match=reason):
-        pictures.read(tmp_path / "a.jpg", 8)
+    with pytest.raises(decode.Unreadable, match=reason):
+        decode.read(tmp_path / "a.jpg", 8)
 
 
 def test_what_is_no_file_is_refused(tmp_path):
     """Nothing, a folder, a link to nothing, a file without rights."""
-    with pytest.raises(pictures.Unreadable, match="no such file"):
-        pictures.read(tmp_path / "a.png", 8)
-    with pytest.raises(pictures.Unreadable, match="folder"):
-        pictures.read(tmp_path, 8)
+    with pytest.raises(decode.Unreadable, match="no such file"):
+        decode.read(tmp_path / "a.png", 8)
+    with pytest.raises(decode.Unreadable, match="folder"):
+        decode.read(tmp_path, 8)
     (tmp_path / "link.png").symlink_to(tmp_path / "nothing.png")
-    with pytest.raises(pictures.Unreadable, match="a link to nothing"):
-        pictures.read(tmp_path / "link.png", 8)
+    with pytest.raises(decode.Unreadable, match="a link to nothing"):
+        decode.read(tmp_path / "link.png", 8)
     if os.geteuid():
         path = save(tmp_path / "closed.png")
         path.chmod(0)
-        with pytest.raises(pictures.Unreadable, match="no right"):
-            pictures.read(path, 8)
+        with pytest.raises(decode.Unreadable, match="no right"):
+            decode.read(path, 8)

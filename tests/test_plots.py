@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
-from tlhelpers import plots
+from tlhelpers.notebook import plots
 
 RNG = np.random.default_rng(0)
 LABELS = np.repeat(np.arange(3), 10)

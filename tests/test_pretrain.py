@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 from sklearn.datasets import load_digits
 
-from tlhelpers import fetch, glyphs
+from tlhelpers.images import glyphs
+from tlhelpers.storage.find_module import data_dir
 from tools import pretrain_glyphnet as pretrain
 
 SCRIPT = Path(pretrain.__file__)
@@ -27,7 +28,7 @@ def test_letters_that_look_alike_share_a_class():
 
 def test_keras_file_can_be_read_by_older_keras():
     """The shipped file holds no field that Keras 3.13 does not know; `make test-colab` loads it."""
-    with zipfile.ZipFile(fetch.data_dir() / "glyphnet.keras") as archive:
+    with zipfile.ZipFile(data_dir() / "glyphnet.keras") as archive:
         config = archive.read("config.json").decode()
     assert not re.search("renorm|_axes", config)
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
 import tlhelpers as tl
-from tlhelpers import recipe
+from tlhelpers.training import fine_tune
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
@@ -32,6 +32,17 @@ def pairs():
     images = rng.random((60, 8, 8, 3), np.float32) * 0.5
     images[np.arange(60), :, :, labels] += 0.5  # each class has its colour
     return images, labels
+
+
+def watch_compile(monkeypatch, names):
+    """Note the name of each model that is compiled."""
+    compile_ = keras.Model.compile
+
+    def noted(model, *args, **kwargs):
+        names.append(model.name)
+        compile_(model, *args, **kwargs)
+
+    monkeypatch.setattr(keras.Model, "compile", noted)
 
 
 def weights(layer):
@@ -133,8 +144,7 @@ def test_frozen_part_is_computed_once(pairs, monkeypatch):
     """Arrays pass through what is frozen once a stage; data sets, which may augment, each time."""
     base = backbone()
     parts = []
-    compile_ = recipe._compile
-    monkeypatch.setattr(recipe, "_compile", lambda m, *a: parts.append(m.name) or compile_(m, *a))
+    watch_compile(monkeypatch, parts)
     model = nested(base)
     tl.fine_tune(model, pairs, epochs=(2, 2), verbose=0)
     assert parts == ["tail", "tail", model.name]
@@ -146,11 +156,10 @@ def test_frozen_part_is_computed_once(pairs, monkeypatch):
 
 def test_what_does_not_fit_into_memory_is_trained_whole(pairs, monkeypatch):
     """More slowly, and with the same result; parts and the whole take twice the room."""
-    from tlhelpers import memory
+    from tlhelpers.runtime import memory
 
     parts, results = [], []
-    compile_ = recipe._compile
-    monkeypatch.setattr(recipe, "_compile", lambda m, *a: parts.append(m.name) or compile_(m, *a))
+    watch_compile(monkeypatch, parts)
     of_a_block = 4 * 60 * 4 * 4 * 6  # bytes of the activations that go into the tail
     for free, trained in ((2**40, "tail"), (2 * of_a_block, "whole"), (10_000, "whole")):
         monkeypatch.setattr(memory, "free_memory", lambda free=free: free)
@@ -218,7 +227,7 @@ def test_augmentation_in_the_model_is_drawn_in_each_epoch(pairs):
     augment = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.RandomFlip()])
     model = keras.Sequential([keras.Input((8, 8, 3)), augment, base, keras.layers.Dense(3)])
     base.trainable = False
-    assert recipe._without_trunk(model, pairs, None, 32)[0] is model
+    assert fine_tune._without_trunk(model, pairs, None, 32)[0] is model
     histories = tl.fine_tune(model, pairs, epochs=(3, 1), verbose=0)
     assert len(histories.head.history["loss"]) == 3
 

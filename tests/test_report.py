@@ -1,10 +1,7 @@
-import dataclasses
-
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 
 import tlhelpers as tl
-from tlhelpers.report import MIME_TYPE, read_figures
+from tlhelpers.notebook.figures import MIME_TYPE, read_figures
 
 
 def test_figures_are_shown_and_stored():
@@ -68,39 +65,3 @@ def test_what_cannot_be_stored(figures, error, text):
     """What is no figure is refused by name."""
     with pytest.raises(error, match=text):
         tl.store_figures(**figures)
-
-
-@pytest.fixture
-def cell(monkeypatch):
-    """Runs a cell as a notebook does; gives the error, if there was one."""
-    shell = InteractiveShell()
-    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
-    return lambda source: shell.run_cell(source, silent=True).error_in_exec
-
-
-def test_claims_about_the_digits_are_assertions(digits, cell):
-    """What the text says of them is an error when it is not so, also after another task."""
-    for task in (digits, dataclasses.replace(digits, name="flowers"), digits):
-        tl.claims(task)
-    assert cell("assert 1 < 2") is None
-    assert isinstance(cell("assert 2 < 1"), AssertionError)
-
-
-def test_claims_about_another_task_are_findings(digits, cell, capsys):
-    """Each that does not hold is printed, with its message, and the cell goes on."""
-    tl.claims(dataclasses.replace(digits, name="flowers"))
-    assert cell("for n in (1, 2):\n    assert n < 2, 'small'\nassert (\n    3 <\n    2)") is None
-    assert cell("assert {}[500] > 1, 'many'; print('on it goes')") is None
-    assert capsys.readouterr().out.splitlines() == [
-        "On this task it is not so: small (n < 2)",
-        "On this task it is not so: 3 < 2",
-        "On this task it cannot be told (KeyError(500)): many ({}[500] > 1)",
-        "on it goes",
-    ]
-
-
-def test_other_errors_are_errors_on_any_task(digits, cell):
-    """What goes wrong in a claim, or in a function, is not hidden."""
-    tl.claims(dataclasses.replace(digits, backbone="keras:VGG16"))
-    assert isinstance(cell("assert 1 / 0"), ZeroDivisionError)
-    assert isinstance(cell("def f():\n    assert False\nf()"), AssertionError)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tlhelpers as tl
-from tlhelpers import runtime
+from tlhelpers.notebook import setup
 
 
 @pytest.fixture(autouse=True)
@@ -162,46 +162,24 @@ def test_failed_import_is_shown_whole(tmp_path):
 def test_unsupported_python(version):
     """The message names the versions that work."""
     with pytest.raises(
-        runtime.UnsupportedEnvironment,
+        setup.UnsupportedEnvironment,
         match=rf"This is Python {version[0]}\.{version[1]}; the course needs Python 3.11, 3.12",
     ):
-        runtime.check_python(version)
+        setup.check_python(version)
 
 
 @pytest.mark.parametrize("version", [(3, 11), (3, 12, 1), (3, 13)])
 def test_supported_python(version):
     """3.11 to 3.13 pass."""
-    runtime.check_python(version)
-
-
-@pytest.mark.parametrize("version", ["82.0.0", "84.1"])
-def test_unsupported_setuptools(version):
-    """The message gives the command that mends it."""
-    with pytest.raises(
-        runtime.UnsupportedEnvironment,
-        match=rf"setuptools is {version}.*pip install 'setuptools<82'",
-    ):
-        runtime.check_setuptools(version)
-    runtime.check_setuptools("81.0.0")
-
-
-def test_missing_setuptools(monkeypatch):
-    """Python 3.12 and later come without setuptools."""
-
-    def missing(name):
-        raise runtime.importlib.metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(runtime.importlib.metadata, "version", missing)
-    with pytest.raises(runtime.UnsupportedEnvironment, match="setuptools is not installed"):
-        runtime.check_setuptools()
+    setup.check_python(version)
 
 
 @pytest.mark.parametrize(
     ("arguments", "error", "text"),
     [
-        ({"seed": "7"}, TypeError, "seed is '7'; give a whole number"),
+        ({"seed": "7"}, TypeError, "seed is '7'; a whole number"),
         ({"seed": True}, TypeError, "seed is True"),
-        ({"seed": -1}, ValueError, "seed is -1; give a whole number from 0 to 4294967295"),
+        ({"seed": -1}, ValueError, "seed is -1; a whole number from 0 to 4294967295"),
         ({"mixed_precision": "yes"}, ValueError, "mixed_precision is 'yes'; give True, False or"),
     ],
 )

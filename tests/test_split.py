@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import tlhelpers as tl
-from tlhelpers import memory
+from tlhelpers.runtime import memory
 
 FREE = memory.free_memory()
 

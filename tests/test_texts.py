@@ -12,10 +12,10 @@ from loopback import Server, file, status
 from scipy.spatial.distance import minkowski
 
 import tlhelpers as tl
-from tlhelpers import texts
+from tlhelpers.tasks import text_tasks
 
 SPLITS = ("train", "validation", "test")
-MINKOWSKI = texts._summary(minkowski, "minkowski")
+MINKOWSKI = text_tasks._summary(minkowski, "minkowski")
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_few_and_take(scipy_task):
     assert set(np.bincount(few.labels)) == {2}
     assert set(few.index) < set(more.index)
     assert repr(few) == f"TextSplit({2 * len(scipy_task.class_names)} texts)"
-    with pytest.raises(ValueError, match="the smallest class of 'scipy'"):
+    with pytest.raises(ValueError, match="The smallest class of 'scipy'"):
         scipy_task.few(1000)
     with pytest.raises(ValueError, match="Labels do not match texts: got 2 texts, 1 labels"):
         tl.TextSplit(np.array(["a", "b"], object), np.zeros(1, int), np.arange(2))
@@ -141,9 +141,9 @@ def online(news_file, monkeypatch, tmp_path):
     monkeypatch.delenv("TLHELPERS_MIRROR", raising=False)
     monkeypatch.setenv("TLHELPERS_CACHE", str(tmp_path / "cache"))
     content = news_file.read_bytes()
-    monkeypatch.setattr(texts, "_NEWS_CHECKSUM", f"md5:{hashlib.md5(content).hexdigest()}")
+    monkeypatch.setattr(text_tasks, "_NEWS_CHECKSUM", f"md5:{hashlib.md5(content).hexdigest()}")
     with Server(file(content)) as server:
-        monkeypatch.setattr(texts, "_NEWS", f"{server.address}/test.csv")
+        monkeypatch.setattr(text_tasks, "_NEWS", f"{server.address}/test.csv")
         yield server
 
 
@@ -157,13 +157,13 @@ def test_news_are_downloaded_once(online):
 
 def test_other_bytes_are_refused(online, monkeypatch, tmp_path):
     """A wrong checksum: nothing is used, nothing stays, and the next call asks again."""
-    right = texts._NEWS_CHECKSUM
-    monkeypatch.setattr(texts, "_NEWS_CHECKSUM", "md5:" + "0" * 32)
+    right = text_tasks._NEWS_CHECKSUM
+    monkeypatch.setattr(text_tasks, "_NEWS_CHECKSUM", "md5:" + "0" * 32)
     with pytest.raises(ValueError, match=f"file: MD5 {right[4:]}, expected 000"):
         tl.load_task("ag_news")
     assert not list((tmp_path / "cache").rglob("*.csv"))
     assert not list((tmp_path / "cache").rglob("*.part*"))
-    monkeypatch.setattr(texts, "_NEWS_CHECKSUM", right)
+    monkeypatch.setattr(text_tasks, "_NEWS_CHECKSUM", right)
     assert len(every(tl.load_task("ag_news"))) == len(ROWS)
 
 

@@ -3,72 +3,69 @@
 Names are loaded when they are first used: `import tlhelpers` does not import TensorFlow.
 """
 
+from __future__ import annotations
+
 import importlib
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
-_HOME = {
-    "setup": "runtime",
+_PLACES = {  # public name: folder, and the file where that is not named after it
+    "setup": "notebook",
     "load_task": "tasks",
     "list_tasks": "tasks",
     "list_backbones": "backbones",
-    "Task": "image_tasks",
-    "Split": "splits",
-    "TextSplit": "splits",
-    "TextTask": "texts",
-    "HubLayer": "hub",
-    "strategy": "distribution",
-    "export_module": "export",
-    "fetch_module": "fetch",
-    "mirror": "fetch",
-    "blocks": "tuning",
-    "unfreeze": "tuning",
-    "freeze": "tuning",
-    "trainable_summary": "tuning",
-    "layerwise": "optimizers",
-    "split_at": "split",
-    "fine_tune": "recipe",
-    "LabelStore": "label_store",
-    "AccumulationRun": "accumulate",
-    "Labeller": "labelling",
-    "LearningCurve": "curve",
-    "doctor": "checkup",
-    "extract_features": "features",
+    "Task": "tasks",
+    "Split": "tasks",
+    "TextSplit": "tasks.split",
+    "TextTask": "tasks.task",
+    "HubLayer": "backbones",
+    "strategy": "runtime",
+    "export_module": "backbones",
+    "prepare_mirror": "storage",
+    "blocks": "training",
+    "unfreeze": "training",
+    "freeze": "training.unfreeze",
+    "trainable_summary": "training",
+    "layerwise": "training",
+    "split_at": "training",
+    "fine_tune": "training",
+    "LabelStore": "labels",
+    "AccumulationRun": "labels",
+    "Labeller": "labels",
+    "LearningCurve": "labels",
+    "doctor": "diagnosis",
+    "extract_features": "training",
     "raw_pixels": "images",
     "transform_images": "images",
-    "views": "images",
-    "TextEncoder": "text",
+    "crop_views": "images",
+    "TextEncoder": "zero_shot",
     "ZeroShotClassifier": "zero_shot",
-    "key_figures": "report",
-    "store_figures": "report",
-    "claims": "report",
+    "key_figures": "notebook.figures",
+    "store_figures": "notebook.figures",
 }
-_MODULES = (
-    "cache",
-    "features",
-    "fetch",
-    "glyphs",
-    "hub",
-    "plots",
-    "queries",
-    "report",
-    "runtime",
-    "tasks",
-)
+_MODULES = {"glyphs": "images", "plots": "notebook", "queries": "labels"}
 
-__all__ = sorted([*_HOME, "glyphs", "plots", "queries"])
+__all__ = sorted([*_PLACES, *_MODULES])
 
 
-def __getattr__(name):
-    if name in _HOME:
-        value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    elif name in _MODULES:
-        value = importlib.import_module(f"{__name__}.{name}")
-    else:
+def _file(name: str) -> str:
+    """Return the module that gives a name: `HubLayer` stands in `backbones.hub_layer`."""
+    place = _MODULES.get(name) or _PLACES[name]
+    if "." in place:
+        return f"{__name__}.{place}"
+    words = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+    return f"{__name__}.{place}.{words.lstrip('_')}"
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
         raise AttributeError(f"tlhelpers has no {name!r}. It offers: {', '.join(__all__)}.")
+    value = importlib.import_module(_file(name))
+    if name in _PLACES:
+        value = getattr(value, name)
     globals()[name] = value
     return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return __all__

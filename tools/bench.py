@@ -22,8 +22,9 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from tlhelpers.encoder_files import find_encoder
-from tlhelpers.images import ImageFiles
+from tlhelpers.images.lazy_images import ImageFiles
+from tlhelpers.storage.find_module import find_module
+from tlhelpers.zero_shot.bert import find_minilm
 
 REPEATS = 7
 BATCH = 64
@@ -80,7 +81,7 @@ def training_steps(task):
     layer = tl.HubLayer(task.backbone, trainable=True)
     model = keras.Sequential([layer, keras.layers.Dense(10)])
     through_layer = step_of(lambda x: model(x, training=True), model.trainable_weights)
-    module = tf.saved_model.load(str(tl.fetch_module(task.backbone)))
+    module = tf.saved_model.load(str(find_module(task.backbone)))
     head = keras.layers.Dense(10)
     head.build((None, 128))
     weights = [*map(keras.Variable, module.trainable_variables), *head.trainable_weights]
@@ -95,7 +96,7 @@ def predictions(task):
     model = keras.Sequential([tl.HubLayer(task.backbone)])
     model.build((None, *task.image_shape))
     twin = task.network()
-    module = tf.saved_model.load(str(tl.fetch_module(task.backbone)))
+    module = tf.saved_model.load(str(find_module(task.backbone)))
 
     def own_call():
         return [module(images[i : i + BATCH], training=False).numpy() for i in starts]
@@ -136,7 +137,7 @@ def encoders():
     texts = [*task.train.texts, *task.validation.texts]
     texts = [text for text in texts if text.isascii()][:512]  # KerasHub alone reads accents wrongly
     encoder = tl.TextEncoder()
-    folder = str(find_encoder())
+    folder = str(find_minilm())
     tokenizer = keras_hub.models.BertTokenizer.from_preset(folder)
     backbone = keras_hub.models.BertBackbone.from_preset(folder)
     longest = 2 + max(len(ids) for ids in tokenizer(texts))

@@ -17,7 +17,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from tlhelpers.report import MIME_TYPE
+from tlhelpers.notebook.figures import MIME_TYPE
 from tools.set_repository import BADGE, INSTALL, address, place
 
 ROOT = Path(__file__).parents[1]

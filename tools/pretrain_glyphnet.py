@@ -23,7 +23,7 @@ import tensorflow as tf
 from tqdm.auto import tqdm
 
 import tlhelpers as tl
-from tlhelpers import glyphs
+from tlhelpers.images import glyphs
 
 FILTERS = ((24, 1), (48, 2), (64, 1), (96, 2), (96, 1), (96, 2))  # filters and stride of a block
 DIMENSION = 128

@@ -1,0 +1,1 @@
+"""Pretrained networks as Keras layers and models; imports `runtime` and `storage`."""

@@ -1,0 +1,1 @@
+"""Pictures: decoded, drawn, read when needed, in batches; imports `runtime`."""

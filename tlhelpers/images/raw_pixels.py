@@ -1,0 +1,45 @@
+"""The baseline that knows nothing but pixels."""
+
+import numpy as np
+
+from .lazy_images import LazyImages, as_images, parts_of
+
+
+def raw_pixels(images: np.ndarray | LazyImages, size: int = 32) -> np.ndarray:
+    """Return pictures as flat vectors of their pixels: what a baseline learns from.
+
+    Parameters
+    ----------
+    images : array or LazyImages `[n, height, width, 3]`
+    size : int
+        Larger pictures are first reduced to this many pixels a side.
+
+    Returns
+    -------
+    float32 `[n, d]`; one number a pixel where all pictures are grey, otherwise three.
+
+    Raises
+    ------
+    ValueError
+        There are no images.
+
+    Examples
+    --------
+    >>> raw_pixels(np.zeros((2, 8, 8, 3))).shape
+    (2, 64)
+    """
+    if not len(images):
+        raise ValueError("There are no images; one at least is expected.")
+    parts = parts_of(as_images(images))
+    small = np.concatenate([_reduced(np.asarray(part, np.float32), size) for part in parts])
+    if (small == small[..., :1]).all():
+        small = small[..., :1]
+    return small.reshape(len(small), -1)
+
+
+def _reduced(images, size):
+    if max(images.shape[1:3]) <= size:
+        return images
+    import keras
+
+    return np.asarray(keras.ops.image.resize(images, (size, size), antialias=True))

@@ -1,0 +1,1 @@
+"""Accumulating labels: the store, queries, rounds, the widget; imports `images` and below."""

@@ -1,0 +1,230 @@
+"""The file of a label store: SQLite, opened so that what was written stays."""
+
+import errno
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from .label_errors import PATIENCE, explain, not_a_store
+
+_APPLICATION = 0x544C4C53  # "TLLS" in the file's header: whose file this is
+_FORM = 2  # in the file's user_version
+_TABLES = (
+    "CREATE TABLE labels (id INTEGER PRIMARY KEY, item TEXT NOT NULL, label TEXT, who TEXT NOT NULL"
+    ", confidence REAL, round INTEGER NOT NULL, model TEXT, time TEXT NOT NULL, withdrawn TEXT)",
+    "CREATE INDEX by_item ON labels (item)",
+)
+_SMALLEST = 512  # bytes of a database; SQLite takes some smaller files for empty ones
+
+
+class LabelFile:
+    """Transactions on the table `labels` of a file, and errors in words that help.
+
+    Write-ahead logging lets others read while one writes; each commit is forced to the disk.
+
+    Nothing here opens the file but SQLite: when a process closes any handle of a file, it loses all
+    its locks on it.
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self.path = Path(path).expanduser().resolve()
+        if self.path.is_dir():
+            raise IsADirectoryError(
+                errno.EISDIR,
+                f"{self.path} is a folder; the name of a file in it is expected, such as "
+                f"{self.path.name}/labels.sqlite",
+            )
+        if not self.path.parent.is_dir():
+            raise FileNotFoundError(
+                errno.ENOENT,
+                f"There is no folder {self.path.parent} to keep labels in. Make it, or on Colab "
+                "mount the drive first",
+            )
+        if self.path.exists() and 0 < self.path.stat().st_size < _SMALLEST:
+            raise not_a_store(self.path)
+        self._lock = threading.RLock()
+        self._connection = self._identity = None
+        with self._lock, self._explained():
+            self._open()
+        _open_files.add(self)
+
+    def read(self, query: str, values: Sequence = ()) -> list[tuple]:
+        """Return the rows of a query."""
+        with self._lock, self._explained():
+            return self._current().execute(query, values).fetchall()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection for a transaction: in the end all of it is on the disk, or nothing."""
+        with self._lock, self._explained():
+            connection = self._current()
+            if not self._writable:
+                raise PermissionError(
+                    errno.EACCES,
+                    f"{self.path} may only be read, so nothing was saved. Copy it, or its folder, "
+                    "to a place where you may write, or change its permissions",
+                )
+            with _transaction(connection):
+                yield connection
+
+    def close(self) -> None:
+        """Leave everything in the one file, without SQLite's own files beside it."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _current(self):
+        """The connection, opened anew if need be; an error if the file is another one now."""
+        if self._connection is not None and _identity(self.path) != self._identity:
+            raise FileNotFoundError(
+                errno.ENOENT,
+                f"{self.path} was moved, deleted or replaced while it was in use, so nothing more "
+                "was saved. Put it back, or make a new LabelStore",
+            )
+        if self._connection is None or not self._writable:  # a reader sees what others wrote since
+            self.close()
+            self._open()
+        return self._connection
+
+    def _open(self):
+        exists, folder = self.path.exists(), self.path.parent
+        if self._identity and not exists:
+            raise FileNotFoundError(
+                errno.ENOENT, f"{self.path} is gone. Put it back, or make a new LabelStore"
+            )
+        # SQLite keeps files of its own beside the store
+        places = (folder, self.path) if exists else (folder,)
+        self._writable = all(os.access(place, os.W_OK) for place in places)
+        if not self._writable and not (exists and self.path.stat().st_size):
+            raise PermissionError(
+                errno.EACCES, f"You may not write to {folder}. Give a file in another folder"
+            )
+        self._connection = self._connect()
+        try:
+            version = self._check()
+            if self._writable:
+                self._prepare()
+            if not version:
+                self._make()
+        except BaseException:
+            self._connection.close()
+            self._connection = None
+            raise
+        self._identity = _identity(self.path)
+
+    def _connect(self):
+        options = {"timeout": PATIENCE, "isolation_level": None, "check_same_thread": False}
+        if self._writable:
+            return sqlite3.connect(self.path, **options)
+        uri = f"{self.path.as_uri()}?mode=ro"
+        waiting = Path(f"{self.path}-wal")  # written, but not yet moved into the file itself
+        if not waiting.exists() or not waiting.stat().st_size:
+            uri += "&immutable=1"  # otherwise SQLite makes files beside it even to read
+        return sqlite3.connect(uri, uri=True, **options)
+
+    def _prepare(self):
+        ask = self._connection.execute
+        for setting in ("synchronous = FULL", "fullfsync = 1", "checkpoint_fullfsync = 1"):
+            ask(f"PRAGMA {setting}")  # forced to the disk: outlives a power cut, too
+        ask("PRAGMA wal_autocheckpoint = 1")  # the file itself is complete after each commit
+        end = time.monotonic() + PATIENCE
+        while ask("PRAGMA journal_mode").fetchone() != ("wal",):
+            try:
+                ask("PRAGMA journal_mode = WAL")
+                return  # it stays as it was where the drive cannot do it
+            except sqlite3.OperationalError as error:  # SQLite does not wait for others here
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
+
+    def _check(self):
+        """The file's version; refuses what is no store before anything is written to it."""
+        ask = self._connection.execute
+        with _transaction(self._connection, "DEFERRED"):  # all three at the same moment
+            (application,) = ask("PRAGMA application_id").fetchone()
+            (version,) = ask("PRAGMA user_version").fetchone()
+            (tables,) = ask("SELECT count(*) FROM sqlite_master").fetchone()
+        if application != _APPLICATION and (application or version or tables):
+            raise ValueError(
+                f"{self.path} is a database of another program, not a store of labels. Give "
+                "another name; nothing was changed."
+            )
+        if version not in (0, _FORM):
+            raise ValueError(
+                f"{self.path} was made by another version of tlhelpers (form {version}; this one "
+                f"knows form {_FORM}). Update tlhelpers; nothing was changed."
+            )
+        return version
+
+    def _make(self):
+        """Write the tables into a file that has none."""
+        with _transaction(self._connection):
+            if self._check():
+                return  # another process has made them meanwhile
+            for statement in _TABLES:
+                self._connection.execute(statement)
+            self._connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+            self._connection.execute(f"PRAGMA user_version = {_FORM}")
+
+    @contextmanager
+    def _explained(self):
+        try:
+            yield
+        except sqlite3.Error as error:
+            explained = explain(error, self.path)
+            if explained is None:
+                raise
+            raise explained from error
+
+
+@contextmanager
+def _transaction(connection, kind="IMMEDIATE"):  # which waits for its turn now, not in the middle
+    if connection.in_transaction:
+        yield
+        return
+    try:
+        connection.execute(f"BEGIN {kind}")
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+# A child process must not inherit open databases: SQLite would believe in locks it does not have.
+_open_files = weakref.WeakSet()
+_held = []
+
+
+def _before_fork():
+    _held[:] = list(_open_files)
+    for file in _held:
+        file._lock.acquire()
+        file.close()
+
+
+def _after_fork():
+    for file in _held:
+        file._lock.release()
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
+    )
+
+
+def _identity(path):
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

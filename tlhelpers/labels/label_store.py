@@ -1,0 +1,206 @@
+"""Labels on disk: every one that was acknowledged stays, whatever happens to the kernel."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from . import label_csv
+from .label_file import LabelFile
+from .label_rows import COLUMNS, NEWEST, Label, checked, insert, join, now
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class LabelStore:
+    """Labels of items in a file (SQLite), one row a label; none is ever overwritten.
+
+    An item is known by its content (`key`), so labels find their pictures again in any order,
+    folder or session. Of several labels the latest counts, and a person's before a model's; the
+    others stay as history. When `add` returns, the label is on the disk. Processes and threads
+    of one machine may write at the same time (locks do not work on every network drive). To copy
+    the file, close the store first.
+
+    Iterating gives, for each item, the `Label` that counts, in the order in which the items came;
+    `len` is the number of items that have a label.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file; it is made if there is none. A store that may not be written to is opened for
+        reading.
+
+    Raises
+    ------
+    ValueError
+        The file is something else, is damaged, or was made by another version.
+    OSError
+        No such folder, no permission, disk full; what was saved before is still there. Later also:
+        the file was moved away while it was in use.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, LabelStore(f"{folder}/labels") as store:
+    ...     store.add(store.key("a text"), "news")
+    ...     {row.item[:6]: row.label for row in store}
+    True
+    {'187056': 'news'}
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self._file = LabelFile(path)
+        self.path = self._file.path
+
+    @staticmethod
+    def key(content: np.ndarray | str) -> str:
+        """Return the key of an item: a hash of its content, 32 hexadecimal digits (of a SHA-256).
+
+        Parameters
+        ----------
+        content : array of numbers or str
+            A picture, of any shape and type, or a text. Equal content has equal keys; the same
+            picture in another size or type of number has another key.
+        """
+        if isinstance(content, str):
+            found = hashlib.sha256(b"text")
+            found.update(content.encode())
+        else:
+            array = np.ascontiguousarray(content)
+            if array.dtype.kind not in "biufc":
+                raise TypeError(
+                    f"Content of type {type(content).__name__} ({array.dtype}) has no key; an "
+                    "array of numbers or a text is expected."
+                )
+            found = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
+            found.update(array)
+        return found.hexdigest()[:32]
+
+    def add(
+        self,
+        item: str,
+        label: str | None,
+        *,
+        who: str = "person",
+        confidence: float | None = None,
+        round: int = 0,
+        model: str | None = None,
+    ) -> bool:
+        """Keep a label. When this returns, it is on the disk.
+
+        Parameters
+        ----------
+        item : str
+            What `key` gives.
+        label : str or None
+            Name of the class; None for an item that was looked at and skipped.
+        who : str
+            "person" or a name, "oracle" (labels recorded before), or "model".
+        confidence : float from 0 to 1, optional
+        round : int
+            Of the accumulation, from 0 on.
+        model : str, optional
+            Version of the model that gave the label, or that asked for it.
+
+        Returns
+        -------
+        bool
+            False if `who` had said so already and it counts, so that nothing was to be done.
+        """
+        return self.add_many([(item, label, who, confidence, round, model)]) == 1
+
+    def add_many(self, rows: Iterable[Sequence]) -> int:
+        """Keep many labels, all or none: tuples `(item, label, who, confidence, round, model)`.
+
+        The last four may be left out. Returns how many were new.
+        """
+        rows = [checked(row) for row in rows]
+        with self._file.writing() as connection:
+            return sum(insert(connection, row) for row in rows)
+
+    def withdraw(self, item: str, who: str = "person") -> bool:
+        """Take back the latest label that `who` gave to an item; what counted before counts again.
+
+        The row stays in the history. Returns whether there was one.
+        """
+        with self._file.writing() as connection:
+            done = connection.execute(
+                "UPDATE labels SET withdrawn = ? WHERE id = (SELECT id FROM labels WHERE item = ? "
+                f"AND who = ? AND withdrawn IS NULL ORDER BY {NEWEST} LIMIT 1)",
+                (now(), item, who),
+            )
+        return done.rowcount == 1
+
+    def __iter__(self) -> Iterator[Label]:
+        rows = self._file.read(
+            f"SELECT {COLUMNS} FROM (SELECT *, min(id) OVER (PARTITION BY item) AS first, "
+            f"row_number() OVER (PARTITION BY item ORDER BY {NEWEST}) AS place FROM labels "
+            "WHERE withdrawn IS NULL) WHERE place = 1 ORDER BY first"
+        )
+        return map(Label._make, rows)
+
+    def __len__(self) -> int:
+        return sum(row.label is not None for row in self)
+
+    def __repr__(self) -> str:
+        return f"LabelStore({self.path.name!r}, {len(self)} items with a label)"
+
+    def history(self, item: str | None = None) -> list[Label]:
+        """Return all rows ever written, of one item or of all, in the order of their times."""
+        which, values = ("", ()) if item is None else ("WHERE item = ?", (item,))
+        query = f"SELECT {COLUMNS} FROM labels {which} ORDER BY time, id"
+        return list(map(Label._make, self._file.read(query, values)))
+
+    def table(self) -> pd.DataFrame:
+        """Return the labels that count, as a pandas table."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self), columns=Label._fields)
+
+    def counts(self) -> pd.DataFrame:
+        """Return how many items of each class were labelled in each round, as a pandas table."""
+        return self.table().groupby(["label", "round"]).size().unstack(fill_value=0)
+
+    def export_csv(self, path: str | os.PathLike) -> None:
+        """Write the whole history as CSV (UTF-8); the file is there whole or not at all."""
+        if os.path.exists(path) and os.path.samefile(path, self.path):
+            raise ValueError(
+                f"{path} is the store itself; give the CSV file another name, such as "
+                f"{self.path.stem}.csv. Nothing was written."
+            )
+        label_csv.write(path, Label._fields, self.history())
+
+    def import_csv(self, path: str | os.PathLike) -> int:
+        """Add the labels of a CSV file, all or none; returns how many were new.
+
+        Columns `item` and `label` are needed; the others that `export_csv` writes are optional.
+        Rows with a time keep it and are part of the history, in their place: importing a file
+        again changes nothing, and the histories of two stores can be joined. Rows with neither
+        time nor label were not filled in yet and are left out.
+
+        Raises
+        ------
+        ValueError
+            No such columns, or a wrong value; the message names the line. Nothing was added.
+        """
+        rows = label_csv.read(path, checked)
+        with self._file.writing() as connection:
+            return sum(
+                insert(connection, row) if time is None else join(connection, row, time, until)
+                for row, time, until in rows
+            )
+
+    def close(self) -> None:
+        """Close the file; all of it stands in one file then, which can be copied."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,243 @@
+"""Label by hand in a notebook: one click or one key a picture, saved at once."""
+
+import io
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from ..images.lazy_images import LazyImages, as_images
+from .accumulation_run import AccumulationRun
+
+try:
+    import ipywidgets as widgets
+except ImportError as error:  # the lab extra, which a server that only trains does without
+    raise ImportError(
+        "Labelling by hand needs ipywidgets: python -m pip install 'ipywidgets>=7.7', then "
+        "restart the kernel."
+    ) from error
+
+SIDE = 224  # pixels on the screen, for the longer side of a picture
+SKIP, UNDO = " ", "\b"
+PAUSE = 0.25  # seconds in which nobody has seen a new picture yet: a double click, a held key
+
+
+class Labeller(widgets.VBox):
+    """A widget that shows what an `AccumulationRun` asks for, and keeps each answer at once.
+
+    A button and a key for each class; the space bar skips. Keys go to the field below the buttons:
+    click into it once, then type; Backspace there takes the last key back. The button *undo* takes
+    back answer after answer, of this session. After the last picture of a round comes the next
+    round. Each answer is in the run's store before the next picture is shown; if it cannot be
+    saved, the widget says why and stays at the picture. What follows within a quarter of a second
+    is ignored: it was meant for the picture before.
+
+    Parameters
+    ----------
+    run : AccumulationRun
+    images : `[n, height, width, 3]`, float in `[0, 1]` or uint8
+        The pool, in the order of the run. Grey pictures may lack the last axis.
+    who : str
+        Stands in the store beside each label.
+    rounds : int, optional
+        How many rounds to ask for from now on; by default until nothing is left.
+
+    Attributes
+    ----------
+    shortcuts : dict of key -> class name
+    position : int or None
+        Of the picture shown.
+
+    Raises
+    ------
+    ImportError
+        ipywidgets is not installed.
+    ValueError
+        Images do not match the run, or are of another form.
+    """
+
+    def __init__(
+        self,
+        run: AccumulationRun,
+        images: np.ndarray | LazyImages,
+        *,
+        who: str = "person",
+        rounds: int | None = None,
+    ) -> None:
+        if len(images) != len(run.keys):
+            raise ValueError(
+                f"Images do not match the run: {len(images)} images, {len(run.keys)} examples in "
+                "the run; the same pool is expected."
+            )
+        images = _checked(images)
+        self.run, self.images, self.who = run, images, who
+        self.shortcuts = keys_of(run.class_names)
+        self.position = None
+        self._end = None if rounds is None else run.round + rounds
+        self._progress = widgets.HTML()
+        self._picture = widgets.Image(format="png")
+        self._message = widgets.HTML()
+        self._box = widgets.Text(layout={"width": "20em"}, placeholder="click here, type keys")
+        self._box.observe(self._typed, "value")
+        self._effects = []  # for each key in the box, whether its answer still stands
+        self._latest = -PAUSE
+        self._buttons = [
+            self._button(f"{name} ({key})" if key != name else name, key)
+            for key, name in self.shortcuts.items()
+        ]
+        self._buttons += [self._button("skip (space)", SKIP), self._button("undo (⌫)", UNDO)]
+        super().__init__(
+            [
+                self._progress,
+                self._picture,
+                widgets.HBox(self._buttons, layout={"flex_flow": "row wrap"}),
+                self._box,
+                self._message,
+            ],
+            layout={"align_items": "flex-start"},  # otherwise the picture is stretched
+        )
+        self._show()
+
+    def press(self, key: str) -> None:
+        """Do what a click on a button or a key in the field does.
+
+        Raises
+        ------
+        ValueError
+            The key has no meaning; those that have one are listed.
+        """
+        self._show(*self._act(key))
+
+    def _act(self, key):
+        """Keep or take back an answer; returns what `_show` should say, and show."""
+        if key not in (*self.shortcuts, SKIP, UNDO):
+            known = ", ".join(f"{key} ({name})" for key, name in self.shortcuts.items())
+            raise ValueError(
+                f"The key {key!r} has no meaning here. Expected are {known}, space to skip, "
+                "Backspace to undo."
+            )
+        if key == UNDO:
+            back = self.run.undo(self.who)
+            if back is None:
+                return "Nothing to undo in this session.", self.position
+            return "", back
+        if self.position is not None:
+            self.run.answer(self.position, self.shortcuts.get(key), who=self.who)
+        return "", None
+
+    def _button(self, text, key):
+        button = widgets.Button(description=text, layout={"width": "auto"})
+        button.on_click(lambda _: self._clicked(key))
+        return button
+
+    def _clicked(self, key):
+        if self._try(key) and key == UNDO and True in self._effects:
+            latest = len(self._effects) - 1 - self._effects[::-1].index(True)
+            self._effects[latest] = False  # Backspace must not take back the one before it
+
+    def _typed(self, change):
+        """One key more at the end of the field is an answer, one less takes it back."""
+        old, new = change["old"], change["new"]
+        if new[: len(old)] == old:
+            for key in new[len(old) :]:
+                self._effects.append(self._try(key if key in self.shortcuts else key.lower()))
+        elif new == old[:-1]:
+            if self._effects[-1] and not self._try(UNDO):
+                return  # the key is gone from the field, its answer stays
+            self._effects.pop()
+        else:
+            self._effects = [False] * len(new)
+            self._say("Only keys at the end of the field count. Nothing was changed; see undo.")
+
+    def _try(self, key):
+        """Press a key for a person; returns whether it did something.
+
+        Errors are shown where the person looks, and nothing moves on.
+        """
+        now, before = time.monotonic(), self._latest
+        self._latest = now
+        if now - before < PAUSE:
+            self._say("Too quick: ignored.")
+            return False
+        try:
+            message, position = self._act(key)
+        except Exception as error:  # whatever it is: nobody sees it otherwise
+            self._say(error, strong=True)
+            return False
+        try:
+            self._show(message, position)
+        except Exception as error:
+            self._say(f"Saved. But the next picture cannot be shown: {error}", strong=True)
+        self._latest = time.monotonic()
+        return True
+
+    def _say(self, text, strong=False):
+        text = str(text).replace("&", "&amp;").replace("<", "&lt;")
+        self._message.value = f"<b>{text}</b>" if strong else text
+
+    def _show(self, message="", position=None):
+        """The next picture that waits, or the one that was undone."""
+        waiting, number = self.run.ask(), self.run.round
+        over = not len(waiting) or (self._end is not None and number >= self._end)
+        if position is not None and position in waiting:
+            self.position = position
+        else:
+            self.position = None if over else int(waiting[0])
+        labelled = len(self.run.labelled()[0])
+        if self.position is None:
+            self._progress.value = f"Done: {labelled} labels. Run the next cell."
+            self._picture.layout.display = "none"
+        else:
+            self._progress.value = (
+                f"Round {number}, {len(waiting)} to go. {labelled} of {len(self.images)} labelled."
+            )
+            self._picture.value = _png(self.images[self.position])
+            self._picture.layout.display = ""
+        for button in self._buttons[:-1]:
+            button.disabled = self.position is None
+        self._say(message)
+
+
+def keys_of(class_names: Sequence[str]) -> dict[str, str]:
+    """Return a key for each class: a letter or digit of its name if one is free, or any."""
+    keys = {}
+    for name in class_names:
+        others = "123456789abcdefghijklmnopqrstuvwxyz"
+        free = [c for c in name.lower() + others if c.isalnum() and c not in keys]
+        if not free:
+            raise ValueError(f"There are more classes ({len(class_names)}) than keys for them.")
+        keys[free[0]] = name
+    return keys
+
+
+def _checked(images):
+    """Images as the widget can show them: uint8 or float in `[0, 1]`, grey or colour."""
+    images = as_images(images)
+    if isinstance(images, LazyImages):
+        return images  # read one by one, when they are shown
+    shape, kind = list(images.shape), images.dtype.kind
+    if images.ndim == 4 and shape[-1] == 1:
+        images = images[..., 0]
+    if images.ndim not in (3, 4) or (images.ndim == 4 and shape[-1] != 3):
+        raise ValueError(f"Images have shape {shape}; [n, height, width, 3] is expected.")
+    if kind != "f" and images.dtype != np.uint8:
+        raise ValueError(
+            f"Images are of type {images.dtype}; float in [0, 1] or uint8 is expected."
+        )
+    if kind == "f" and len(images) and not (images.min() >= 0 and images.max() <= 1):
+        raise ValueError(
+            f"Images range from {images.min():.4g} to {images.max():.4g}; values in [0, 1] are "
+            "expected. Divide by 255, or give uint8."
+        )
+    return images
+
+
+def _png(image):
+    pixels = np.round(image * 255).astype(np.uint8) if image.dtype.kind == "f" else image
+    picture = Image.fromarray(pixels)
+    scale = SIDE / max(picture.size)
+    size = [max(1, round(scale * side)) for side in picture.size]
+    stream = io.BytesIO()
+    picture.resize(size, Image.Resampling.LANCZOS).save(stream, "PNG")
+    return stream.getvalue()

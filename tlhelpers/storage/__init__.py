@@ -1,0 +1,1 @@
+"""Files of all kinds: kept, found, downloaded, unpacked; imports `runtime` alone."""

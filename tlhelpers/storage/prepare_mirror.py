@@ -1,0 +1,76 @@
+"""Fill a folder with modules for machines that have little internet."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import cache
+from .find_module import find_module, is_from, place_in, plain_address
+
+
+def prepare_mirror(
+    handles: str | Sequence[str],
+    folder: str | os.PathLike,
+    *,
+    timeout: float = 30.0,
+    retries: int = 4,
+    progress: bool = True,
+) -> list[Path]:
+    """Prepare a folder (a USB stick, a classroom share) for `TLHELPERS_MIRROR`.
+
+    Parameters
+    ----------
+    handles : list of str
+        Addresses of modules (http or https). What is there already is left alone.
+    folder : str or path
+        Modules are put in `modules/<path of the address>` under it.
+    timeout : float
+        Seconds without a byte after which a connection counts as dead.
+    retries : int
+        How many attempts in a row may bring nothing new.
+    progress : bool
+
+    Returns
+    -------
+    list of pathlib.Path
+        The folder of each module in the mirror.
+
+    Raises
+    ------
+    ValueError
+        A handle is not an address.
+    ConnectionError
+        Some could not be fetched; the message lists them. The others are there.
+
+    Examples
+    --------
+    >>> prepare_mirror(["https://tfhub.dev/google/nnlm-en-dim50/2"], "usb")  # doctest: +SKIP
+    """
+    handles = [handles] if isinstance(handles, str) else list(handles)
+    for handle in handles:
+        if not str(handle).startswith(("https://", "http://")):
+            raise ValueError(f"{handle!r} is not an address; only addresses need a mirror.")
+    options = {"timeout": timeout, "retries": retries, "progress": progress}
+    folders, failed = [], []
+    for handle in handles:
+        address = plain_address(handle)
+        target = place_in(Path(folder).expanduser(), address)
+        folders.append(target)
+        try:
+            if not cache.is_complete(target):
+                source = find_module(handle, **options)
+                with cache.readable_errors(target), cache.whole_folder(target) as empty:
+                    shutil.copytree(source, empty, dirs_exist_ok=True)
+            elif not is_from(target, address):
+                other = cache.read_record(target)["handle"]
+                raise ValueError(f"its place {target} is taken by {other}, which has the same path")
+        except (ConnectionError, ValueError) as error:
+            failed.append(f"{handle}: {error}")
+    if failed:
+        raise ConnectionError(
+            f"{len(failed)} of {len(handles)} modules are not in the mirror:\n" + "\n".join(failed)
+        )
+    return folders

@@ -1,0 +1,118 @@
+"""Tasks of pictures: digits (installed), flowers (mirror or internet), a folder of one's own."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from ..backbones.keras_networks import side
+from ..backbones.list_backbones import MOBILENET, provenance
+from ..images import glyphs
+from ..images.lazy_images import ImageFiles
+from ..images.transform_images import Transformed
+from ..storage.find import find_folder
+from . import folder_scan
+from .split import Split
+from .task import Task
+
+
+def load_digits(backbone: str = "embedded:glyphnet", size: int | None = None) -> Task:
+    """Return the task "digits": handwritten digits of scikit-learn, in the backbone's size."""
+    from sklearn.datasets import load_digits
+
+    size = side(backbone, size)
+    source, licence = provenance(backbone)
+    digits = load_digits()
+    small = np.repeat((digits.images / 16).astype(np.float32)[..., None], 3, axis=-1)
+    images = _enlarge(small, size) if size <= 64 else Transformed(small, _enlarge, {"size": size})
+    labels = digits.target.astype(np.int64)
+    # Samples seem to stand in the order of their writers, so cutting each class in that order
+    # probably keeps most writers of the test split out of the others.
+    place = np.zeros(len(labels), np.int64)
+    for label in range(10):
+        where = np.flatnonzero(labels == label)
+        place[where] = np.arange(len(where))
+    split = np.where(place < 60, "train", np.where(place < 90, "validation", "test"))
+    return Task(
+        name="digits",
+        backbone=backbone,
+        class_names=tuple("0123456789"),
+        **_splits(images, labels, split),
+        source=source,
+        target="handwritten digits in scikit-learn (UCI ML Repository; Alpaydin and Kaynak, 1998)",
+        licence=f"backbone {licence}; digits CC BY 4.0",
+    )
+
+
+def _enlarge(images, size):
+    return np.repeat(glyphs.enlarge(images[..., 0], size)[..., None], 3, axis=-1)
+
+
+_FLOWERS = (
+    "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
+    "datasets/flower_photos",
+    "sha256:4c54ace7911aaffe13a365c34f650e71dd5bf1be0a58b464e5a7183e3e595d9c",
+)
+
+
+def load_flowers(backbone: str = MOBILENET, size: int | None = None) -> Task:
+    """Return the task "flowers": TensorFlow's photos, from cache, mirror or internet (229 MB).
+
+    The SHA-1 of a photo's file name decides its split: a fifth validates, a fifth tests. So each
+    photo stays in its split when others come or go. The formula is that of TensorFlow's former
+    script for retraining, which hashed the whole path, so that its splits were others.
+    """
+    size = side(backbone, size)
+    found, report = folder_scan.scan(find_folder(*_FLOWERS))
+
+    def split(name):
+        percent = int(hashlib.sha1(name.encode()).hexdigest(), 16) % 2**27 * 100 / (2**27 - 1)
+        return "validation" if percent < 20 else "test" if percent < 40 else "train"
+
+    splits = [split(one.path.name) for one in found]
+    target = "photos of five kinds of flowers (The TensorFlow Team, 2019; by many photographers)"
+    return _of_files("flowers", backbone, size, found, splits, report, target, "photos CC BY 2.0")
+
+
+def load_folder(
+    path: str | Path, backbone: str = MOBILENET, size: int | None = None, seed: int = 0
+) -> Task:
+    """Return the task "folder": pictures of one's own, laid out as `folder_scan.scan` says."""
+    size = side(backbone, size)
+    found, report = folder_scan.scan(path)
+    splits = folder_scan.assign(found, seed)
+    empty = [name for name in ("validation", "test") if name not in splits]
+    if empty:
+        problems = zip(report["name"][:3], report["problem"][:3], strict=True)
+        raise ValueError(
+            f"{path} has too few pictures: none is left for {' and '.join(empty)}. Add some (a "
+            "class of 3 fills all splits), or make folders train, validation and test, each with "
+            f"a folder for each class. {'; '.join(map(': '.join, problems))}".rstrip()
+        )
+    target = f"pictures in {Path(path).expanduser().resolve().name}"
+    return _of_files("folder", backbone, size, found, splits, report, target, "pictures your own")
+
+
+def _of_files(name, backbone, size, found, splits, report, target, terms):
+    source, licence = provenance(backbone)
+    class_names = sorted({one.class_name for one in found})
+    images = ImageFiles([one.path for one in found], size)
+    labels = np.array([class_names.index(one.class_name) for one in found])
+    return Task(
+        name=name,
+        backbone=backbone,
+        class_names=tuple(class_names),
+        **_splits(images, labels, splits),
+        source=source,
+        target=target,
+        licence=f"backbone {licence}; {terms}",
+        report=report,
+    )
+
+
+def _splits(images, labels, splits):
+    everything = Split(images, labels, np.arange(len(labels)))
+    names = ("train", "validation", "test")
+    return {name: everything.take(np.flatnonzero(np.equal(splits, name))) for name in names}

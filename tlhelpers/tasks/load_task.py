@@ -1,0 +1,91 @@
+"""The course's tasks by name."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Literal, overload
+
+from . import image_tasks, text_tasks
+from .task import Task, TextTask
+
+_LOADERS = {
+    "digits": image_tasks.load_digits,
+    "flowers": image_tasks.load_flowers,
+    "folder": image_tasks.load_folder,
+    "scipy": text_tasks.load_scipy,
+    "ag_news": text_tasks.load_ag_news,
+}
+
+
+@overload
+def load_task(
+    name: Literal["digits", "flowers"], *, backbone: str | None = None, size: int | None = None
+) -> Task: ...
+@overload
+def load_task(
+    name: Literal["folder"],
+    *,
+    path: str | Path,
+    backbone: str | None = None,
+    size: int | None = None,
+    seed: int | None = None,
+) -> Task: ...
+@overload
+def load_task(name: Literal["scipy", "ag_news"]) -> TextTask: ...
+
+
+def load_task(
+    name: str,
+    *,
+    path: str | Path | None = None,
+    backbone: str | None = None,
+    size: int | None = None,
+    seed: int | None = None,
+) -> Task | TextTask:
+    """Return a transfer task by its name; `list_tasks()` shows them.
+
+    Parameters
+    ----------
+    name : str
+    path : str or Path
+        For "folder": `<path>/<class>/…`, or `<path>/<train, validation or test>/<class>/…`.
+    backbone : str, optional
+        For tasks of pictures: another backbone than the task's own, see `list_backbones()`. What
+        prepares the pictures for it comes with it.
+    size : int, optional
+        For tasks of pictures: their side in pixels, where the backbone can take another than its
+        own. Smaller ones are faster, and say less.
+    seed : int, optional
+        For "folder": another draw of validation and test, where they are not folders.
+
+    Raises
+    ------
+    ValueError
+        Unknown name, or an option that the task does not have; the message lists the valid ones.
+        For "folder": no such folder, fewer than two classes with pictures in it, or so few that
+        a split has none.
+    ConnectionError
+        Data that are not here and could not be downloaded.
+
+    Examples
+    --------
+    >>> task = load_task("digits")
+    >>> task.image_shape
+    (32, 32, 3)
+    >>> task = load_task("folder", path="photos", backbone="keras:VGG16")  # doctest: +SKIP
+    """
+    if not isinstance(name, str) or name not in _LOADERS:
+        raise ValueError(f"Unknown task {name!r}. Valid tasks: {', '.join(map(repr, _LOADERS))}.")
+    given = {"path": path, "backbone": backbone, "size": size, "seed": seed}
+    options = {option: value for option, value in given.items() if value is not None}
+    known = inspect.signature(_LOADERS[name]).parameters
+    unknown = [option for option in options if option not in known]
+    if unknown:
+        raise ValueError(
+            f"The task {name!r} has no option {unknown[0]!r}; its options: "
+            f"{', '.join(known) or 'none'}."
+        )
+    if name == "folder" and path is None:
+        raise ValueError("Which folder? load_task('folder', path='my_photos').")
+    return _LOADERS[name](**options)

@@ -1,0 +1,88 @@
+"""Samples with labels: pictures or texts."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from ..images.lazy_images import LazyImages, as_images
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+class _Samples:
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, as_images(getattr(self, field.name)))
+        counts = {field.name: len(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        if len(set(counts.values())) > 1:
+            what = next(iter(counts))
+            raise ValueError(
+                f"Labels do not match {what}: got "
+                + ", ".join(f"{n} {name}" for name, n in counts.items())
+                + "; one label and one index a sample is expected."
+            )
+
+    def __len__(self):
+        return len(self.labels)
+
+    def take(self, positions: np.ndarray) -> Self:
+        """Return the samples at these positions, as a new split."""
+        fields = dataclasses.fields(self)
+        return type(self)(*(getattr(self, field.name)[positions] for field in fields))
+
+
+@dataclass(frozen=True, eq=False)
+class Split(_Samples):
+    """Pictures with their labels.
+
+    Attributes
+    ----------
+    images : float32 `[n, height, width, 3]` in `[0, 1]`; an array, or LazyImages that are read
+        when they are needed
+    labels : int64 `[n]`, positions in the task's `class_names`
+    index : int64 `[n]`, which samples of the original data set these are
+    """
+
+    images: np.ndarray | LazyImages
+    labels: np.ndarray
+    index: np.ndarray
+
+    def __repr__(self):
+        return f"Split({len(self)} images of {list(self.images.shape[1:])})"
+
+    def batches(
+        self, batch_size: int = 32, *, shuffle: bool = False, seed: int = 0
+    ) -> tf.data.Dataset:
+        """Return images and labels as a `tf.data.Dataset` of batches, for `fit` and `evaluate`.
+
+        Pictures in files are read while the network works on those before, and never all at once.
+        With `shuffle` each pass has another order; `seed` fixes the first and all that follow (for
+        arrays together with the seed that `tl.setup` sets).
+        """
+        from ..images.batches import labelled_batches
+
+        return labelled_batches(self.images, self.labels, batch_size, shuffle=shuffle, seed=seed)
+
+
+@dataclass(frozen=True, eq=False)
+class TextSplit(_Samples):
+    """Texts with their labels.
+
+    Attributes
+    ----------
+    texts : object array `[n]` of str
+    labels : int64 `[n]`, positions in the task's `class_names`
+    index : int64 `[n]`, which samples of the original data set these are
+    """
+
+    texts: np.ndarray
+    labels: np.ndarray
+    index: np.ndarray
+
+    def __repr__(self):
+        return f"TextSplit({len(self)} texts)"

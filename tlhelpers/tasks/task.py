@@ -1,0 +1,126 @@
+"""A task: what is known already, and disjoint splits of the data to adapt it to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..backbones import keras_networks
+from ..runtime.checks import whole_number
+from .split import Split, TextSplit
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+
+class _Splits:
+    """What tasks of all kinds share: checks of their splits, and draws of a few labels."""
+
+    name: str
+    class_names: tuple[str, ...]
+    train: Any
+    validation: Any
+    test: Any
+
+    def __post_init__(self):
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        for name, split in splits.items():
+            bad = (split.labels < 0) | (split.labels >= len(self.class_names))
+            if bad.any():
+                raise ValueError(
+                    f"Labels do not match: {name} holds label {split.labels[bad][0]}, but there "
+                    f"are {len(self.class_names)} classes, 0 to {len(self.class_names) - 1}."
+                )
+        every = np.concatenate([split.index for split in splits.values()])
+        if len(np.unique(every)) < len(every):
+            raise ValueError("The splits overlap: a sample stands in more than one of them.")
+
+    def few(self, labels_per_class: int, seed: int = 0) -> Any:
+        """Return a random part of `train` with the same number of labels for every class.
+
+        Parameters
+        ----------
+        labels_per_class : int
+            From 1 to the size of the smallest class in `train`.
+        seed : int
+            Which draw. Draws are nested: with one seed, 5 labels a class are among the 10.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Not a whole number, or more labels than a class has.
+        """
+        sizes = np.bincount(self.train.labels, minlength=len(self.class_names))
+        smallest = f"The smallest class of {self.name!r} is {self.class_names[sizes.argmin()]}."
+        whole_number(labels_per_class, "labels_per_class", 1, int(sizes.min()), smallest)
+        rng = np.random.default_rng(seed)
+        drawn = [
+            rng.permutation(np.flatnonzero(self.train.labels == label))[:labels_per_class]
+            for label in range(len(self.class_names))
+        ]
+        return self.train.take(np.concatenate(drawn))
+
+
+@dataclass(frozen=True, eq=False)
+class Task(_Splits):
+    """A backbone, the data to adapt it to, and where both come from.
+
+    Attributes
+    ----------
+    backbone : str
+        Its handle: what it makes of images `[n, *image_shape]` are feature vectors.
+    train, validation, test : Split
+        Disjoint. Choose on `validation`; look at `test` once.
+    source, target, licence : str
+        Where the backbone's knowledge and the pictures come from, and their terms.
+    report : pandas.DataFrame or None
+        For pictures in files: those that could not be used, why, and what was done.
+    """
+
+    name: str
+    backbone: str
+    class_names: tuple[str, ...]
+    train: Split = field(repr=False)
+    validation: Split = field(repr=False)
+    test: Split = field(repr=False)
+    source: str = ""
+    target: str = ""
+    licence: str = ""
+    report: pd.DataFrame | None = field(default=None, repr=False)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """`(height, width, 3)` of its images."""
+        return self.train.images.shape[1:]
+
+    def layer(self) -> keras.Layer:
+        """Return the backbone as a frozen layer: images of this task in, feature vectors out."""
+        return keras_networks.layer(self.backbone, self.image_shape[0])
+
+    def network(self) -> keras.Model:
+        """Return the backbone as a Keras model whose inner layers can be reached, free to train."""
+        return keras_networks.network(self.backbone, self.image_shape[0])
+
+
+@dataclass(frozen=True, eq=False)
+class TextTask(_Splits):
+    """Texts to sort by topic, for `TextEncoder`.
+
+    Attributes
+    ----------
+    train, validation, test : TextSplit
+        Disjoint. Choose on `validation`; look at `test` once.
+    source, licence : str
+        Where the texts come from, and their terms.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    train: TextSplit = field(repr=False)
+    validation: TextSplit = field(repr=False)
+    test: TextSplit = field(repr=False)
+    source: str = ""
+    licence: str = ""

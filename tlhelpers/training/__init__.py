@@ -1,0 +1,1 @@
+"""Adapting a backbone: features, freezing, fine-tuning, resuming; imports `backbones` and below."""

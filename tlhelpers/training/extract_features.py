@@ -1,0 +1,176 @@
+"""Extract features once, and keep them on disk."""
+
+from __future__ import annotations
+
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm.auto import tqdm
+
+from ..images.batches import image_batches
+from ..images.check_images import check_images
+from ..images.lazy_images import LazyImages, parts_of
+from ..runtime import replicas
+from ..runtime.checks import whole_number
+from ..runtime.memory import batches_fit, check_memory
+from ..storage.cache import features_path, read_features, write_features
+from .feature_key import feature_key
+
+
+def extract_features(
+    model: keras.Layer,
+    images: np.ndarray | LazyImages,
+    *,
+    batch_size: int = 64,
+    cache: bool = True,
+    progress: bool = True,
+    spatial: bool = False,
+) -> np.ndarray:
+    """Return feature vectors of images: one pass through a frozen network, remembered on disk.
+
+    Parameters
+    ----------
+    model : keras.Model or keras.Layer
+        A network whose output is `[n, d]`; it is built if need be. It runs with
+        `training=False`: no dropout, and BatchNorm uses its stored statistics.
+    images : array of float32 `[n, height, width, 3]` in `[0, 1]`, or LazyImages
+        float16 and float64 are converted. LazyImages are read a few batches at a time, while the
+        network works on those before.
+    batch_size : int
+        Images a forward pass, for each replica where a strategy has several (`tl.strategy`): all
+        of them share the work, each process gets all features, and the first one keeps them.
+    cache : bool
+        Keep the features on disk (see `TLHELPERS_CACHE`) under a key made of the content of the
+        images, the weights and the architecture: change one of them and the pass is made again.
+        A network with layers or functions defined in the notebook itself is not kept, because
+        their code may change under the same name.
+    progress : bool
+        Show a progress bar when the pass takes over two seconds.
+    spatial : bool
+        Allow outputs of any shape, such as the activations of a trunk (`split_at`). Their size in
+        memory is said, unless progress is False.
+
+    Returns
+    -------
+    float32 `[n, d]`, or `[n, ...]` with `spatial=True`
+
+    Raises
+    ------
+    TypeError, ValueError
+        Images of another type, shape or range, or with NaN; a network whose output is not
+        `[n, d]`. The message says what came and how to mend it.
+    MemoryError
+        The result would not fit into the memory that is free; nothing was computed. Or the GPU has
+        no room for a batch; the message says which size to try.
+
+    Notes
+    -----
+    Features of a frozen network as input of a small classifier: Donahue et al., "DeCAF" (2014);
+    Razavian et al., "CNN features off-the-shelf" (2014).
+
+    Examples
+    --------
+    >>> network = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
+    >>> extract_features(network, np.zeros((2, 8, 8, 3), "float32"), cache=False).shape
+    (2, 192)
+    """
+    whole_number(batch_size, "batch_size")
+    images = check_images(images)
+    _check_network(model, images)
+    if not model.built:  # now: its weights are part of the key
+        model(np.asarray(images[:1]), training=False)
+    key = feature_key(model, images) if cache else None
+    path = features_path(key) if key else None
+    found = None if path is None else read_features(path, len(images))
+    if _all_have(found, images):
+        return found
+    _check_output(model, images, progress, spatial)
+    with batches_fit(min(batch_size, len(images))):
+        features = _forward(model, images, batch_size, progress)
+    black = getattr(images, "unreadable", ())  # what was made of them is not theirs
+    if path is not None and not black and replicas.is_chief():
+        write_features(path, features)
+    return features
+
+
+def _check_network(network, images):
+    if not isinstance(network, keras.Layer):
+        raise TypeError(
+            f"{type(network).__name__} is not a Keras layer or model. "
+            "Give a keras.Model, or tl.HubLayer(task.backbone)."
+        )
+    # a model has input_shape once it is built, a HubLayer has input_spec
+    wanted = getattr(network, "input_shape", None)
+    wanted = wanted or getattr(getattr(network, "input_spec", None), "shape", None)
+    if isinstance(wanted, tuple) and len(wanted) == 4:
+        fits = zip(wanted[1:], images.shape[1:], strict=True)
+        if any(want not in (None, got) for want, got in fits):
+            mend = f"Resize them: keras.ops.image.resize(images, {wanted[1:3]})."
+            if isinstance(images, LazyImages):
+                mend = f"Load them in its size: load_task(…, size={wanted[1]})."
+            raise ValueError(
+                f"Images have shape {list(images.shape)}; {network.name} expects "
+                f"{_shape(wanted)}. {mend}"
+            )
+
+
+def _shape(dimensions):
+    return f"[n, {', '.join(map(str, dimensions[1:]))}]"
+
+
+def _check_output(network, images, progress, spatial):
+    """Shape and size of the features, before they are computed."""
+    output = network.compute_output_spec(keras.KerasTensor((None, *images.shape[1:])))
+    shape = output.shape[1:]
+    if len(shape) != 1 and not spatial:
+        raise ValueError(
+            f"{network.name} gives an output of shape {_shape(output.shape)}; feature vectors "
+            "[n, d] are expected. End the network with GlobalAveragePooling2D or Flatten, or give "
+            "spatial=True."
+        )
+    if None not in shape:
+        size = check_memory(len(images), shape)
+        if spatial and progress:
+            print(f"{len(images)} activations of shape {list(shape)}: {size / 2**20:.0f} MiB")
+
+
+def _all_have(found, images):
+    """Whether all processes found the features; else all must compute their parts."""
+    lengths, founds = zip(*replicas.everywhere(len(images), found is not None), strict=True)
+    if len(set(lengths)) > 1:
+        raise ValueError(
+            f"The workers were given different numbers of images: {list(lengths)}. Give all of "
+            "them all images; each takes its part by itself."
+        )
+    return all(founds)
+
+
+def _forward(network, images, batch_size, progress):
+    def forward(batch):
+        return network(batch, training=False)
+
+    forward = replicas.shared(forward, tf.TensorSpec((None, *images.shape[1:]), tf.float32))
+    batch_size *= tf.distribute.get_strategy().num_replicas_in_sync
+    lazy = isinstance(images, LazyImages)
+    batches = image_batches(images, batch_size) if lazy else parts_of(images, batch_size)
+    if lazy:
+        batches = (check_images(batch.numpy()) for batch in batches)
+    bar = tqdm(
+        batches,
+        desc="features",
+        total=-(-len(images) // batch_size),
+        leave=False,
+        delay=2,
+        file=sys.stdout,
+        disable=not progress,
+    )
+    features, start = None, 0
+    for batch in bar:
+        part = np.asarray(forward(batch), np.float32)
+        if features is None:  # made once, since parts and the whole together take twice the room
+            features = np.empty((len(images), *part.shape[1:]), np.float32)
+        features[start : start + len(part)] = part
+        start += len(part)
+    return features

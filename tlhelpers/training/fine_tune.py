@@ -1,0 +1,216 @@
+"""The recommended recipe of fine-tuning: the head first, then the last blocks with it."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from ..images.batches import image_batches
+from ..images.lazy_images import LazyImages
+from ..runtime import replicas
+from ..runtime.checks import plural
+from ..runtime.memory import batches_fit, check_memory
+from .blocks import blocks, find_base
+from .data_forms import as_pair, first_batches, fit_arguments
+from .linear_head import linear_head, solve
+from .losses import all_labels, compile_with, guess_loss
+from .resume import ResumableTraining
+from .split_at import split_at
+from .unfreeze import freeze, unfreeze
+
+PATIENCE = 5  # epochs without a better validation loss
+
+
+class Histories(NamedTuple):
+    """What the two stages of `fine_tune` recorded: a `keras.callbacks.History` each."""
+
+    head: keras.callbacks.History
+    tuning: keras.callbacks.History
+
+
+def fine_tune(
+    model: keras.Model,
+    data: object,
+    validation: object = None,
+    *,
+    base: keras.Layer | None = None,
+    last: int | None = 1,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 1e-4,
+    epochs: tuple[int, int] = (20, 10),
+    backup: str | os.PathLike | None = None,
+    **fit: object,
+) -> Histories:
+    """Train the head on the frozen network, then the last blocks and the head together.
+
+    Linear probing, then fine-tuning (LP-FT: Kumar et al., 2022): a head that is trained first
+    sends the network gradients that mean something. A head of one `Dense` layer that classifies
+    vectors is solved as logistic regression, for arrays of up to 10,000 samples, and its history
+    has one entry; any other trains with Adam at its default rate. Then head and blocks train with
+    Adam at `learning_rate`. BatchNorm layers stay frozen. Notebook 03 measures why.
+
+    What is frozen is computed once in each stage (see `split_at`), where the data are no data
+    set, the model can be cut and the result fits into memory; pictures in files are read as a
+    stream; `callbacks` then see the rest of the model.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A pretrained network with a new head, as it is before training.
+    data, validation : Split, (inputs, labels) or tf.data.Dataset of batches
+        With validation data each stage stops when their loss has not fallen for 5 epochs, and
+        keeps the weights that were best by it: those of its start, when none was better.
+    base : keras.Model or HubLayer, optional
+        The pretrained network; by default the first model or HubLayer in `model` that has weights.
+        To be given where `model` was made of its layers, or of their outputs.
+    last : int or None
+        How many blocks of `base` to unfreeze, counted from its output; None for all.
+    learning_rate : float or schedule
+        Of the second stage (Adam).
+    epochs : (int, int)
+        Of the first stage (where the head is not solved) and of the second; 0 in the first for a
+        head that is trained already.
+    backup : str or path, optional
+        Folder (on Colab one of the mounted Drive) in which the state is kept after each epoch, so
+        that the same call in a new process goes on there, with the same result as if nothing had
+        happened. What is finished is not trained again: the call gives its weights and histories
+        back. Also restored are the optimizer, early stopping, the seeds of dropout and the order
+        of arrays. Not restored are the state of your `callbacks` and the order of a
+        tf.data.Dataset, which should not depend on earlier epochs.
+    **fit
+        Goes to Keras' `fit` in both stages: `batch_size`, `callbacks`, `class_weight`, `verbose`.
+
+    Returns
+    -------
+    Histories
+        `head` and `tuning`, each a `keras.callbacks.History`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Data of another kind; a base that cannot be found or has no such number of blocks; no head;
+        a loss that cannot be guessed; a backup of another model, other data or arguments; a model
+        made outside of the strategy's scope.
+    MemoryError
+        The GPU has no room for a batch; the message says what to try, and the weights are those
+        before the call.
+
+    Notes
+    -----
+    The loss is that of `model` where it is compiled; otherwise cross-entropy for one output a
+    class, of logits unless the last layer ends in a softmax, of labels as numbers or one-hot.
+
+    Examples
+    --------
+    >>> base = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()], name="base")
+    >>> base.add(keras.layers.Dense(4, activation="relu", name="block1_dense"))
+    >>> model = keras.Sequential([base, keras.layers.Dense(2)])
+    >>> images, labels = np.random.default_rng(0).random((8, 8, 8, 3)), np.arange(8) % 2
+    >>> histories = fine_tune(model, (images, labels), epochs=(1, 3), verbose=0)
+    >>> histories.tuning.epoch
+    [0, 1, 2]
+    """
+    base = find_base(model) if base is None else base
+    if base is None:
+        raise ValueError(
+            f"{model.name} holds no model or HubLayer with weights, so that its pretrained part is "
+            "not known. Give it: fine_tune(model, data, base=…)."
+        )
+    arguments = {"last": last, "learning_rate": learning_rate, "epochs": epochs}
+    arguments |= {key: fit.get(key) for key in ("batch_size", "shuffle")}
+    weights = fit.get("class_weight") or {}
+    arguments["class_weight"] = {int(label): float(weight) for label, weight in weights.items()}
+    with model.distribute_strategy.scope():
+        if not model.built:
+            model(first_batches(data, 1)[0][0][:1], training=False)
+        replicas.check_made_here(model.name, model.weights)
+        loss = model.loss if model.compiled else guess_loss(model, data)
+        unfreeze(base, last=last)  # says whether there are so many blocks, before all training
+        freeze(base)
+        if not model.trainable_weights:
+            raise ValueError(
+                f"Nothing in {model.name} trains beside {base.name}. Put a head on it: "
+                "keras.Sequential([base, keras.layers.Dense(classes)])."
+            )
+        training = ResumableTraining(backup, model, base, (data, validation), arguments)
+
+        def head(stage):
+            cut = _without_trunk(model, data, validation, **fit)
+            dense = linear_head(*cut[:2], loss) if epochs[0] else None
+            if dense is not None:
+                return cut[0], solve(dense, *cut, loss, fit.get("class_weight"))
+            return cut[0], _train(*cut, loss, keras.optimizers.Adam(), epochs[0], stage, fit)
+
+        def tuning(stage):
+            cut = _without_trunk(model, data, validation, **fit)
+            optimizer = keras.optimizers.Adam(learning_rate)
+            return cut[0], _train(*cut, loss, optimizer, epochs[1], stage, fit)
+
+        start, depth = model.get_weights(), last or len(blocks(base))
+        batch = _batch(data, fit.get("batch_size"))
+        fewer = [f"fewer blocks, last={depth - 1}"] if depth > 1 else []
+        try:
+            with batches_fit(beside=" with all blocks frozen", **batch):
+                _, first = training.stage("head", head)
+            unfreeze(base, last=last)
+            free = f" with {plural(depth, 'block')} unfrozen"
+            with batches_fit(beside=free, otherwise=fewer, **batch):
+                tuned, second = training.stage("tuning", tuning)
+        except MemoryError:
+            model.set_weights(start)
+            raise
+        # the optimizer that trained, with its loss scale under mixed precision
+        optimizer = keras.optimizers.Adam(learning_rate) if tuned is None else tuned.optimizer
+        compile_with(model, optimizer, loss)
+    return Histories(first, second)
+
+
+def _batch(data, batch_size):
+    """Samples a step, and how fewer are asked for."""
+    count = len(all_labels(data))
+    if as_pair(data) is None:
+        return {"batch_size": count, "smaller": "batches of {}"}
+    return {"batch_size": min(batch_size or 32, count)}  # 32 is Keras' own
+
+
+def _train(model, data, validation, loss, optimizer, epochs, stage, fit):
+    """Train what is free; keep the best weights by validation, those at the start among them."""
+    compile_with(model, optimizer, loss)
+    if validation is None:
+        return stage.fit(model, data, epochs, **fit)
+    start, held_out = model.get_weights(), fit_arguments(validation, fit.get("batch_size"))
+    before = model.evaluate(**held_out, verbose=0, return_dict=True)
+    best = keras.callbacks.EarlyStopping("val_loss", patience=PATIENCE, restore_best_weights=True)
+    callbacks = [best, *(fit.get("callbacks") or ())]
+    pair = (held_out["x"], held_out["y"]) if "y" in held_out else held_out["x"]
+    fit = fit | {"callbacks": callbacks, "validation_data": pair}
+    history = stage.fit(model, data, epochs, **fit)
+    if not min(history.history.get("val_loss", [np.inf])) < before["loss"]:
+        model.set_weights(start)
+    return history
+
+
+def _without_trunk(model, data, validation, batch_size=None, verbose="auto", **_):
+    """The part of the model from the first thing that trains on, and what reaches it."""
+    pair = as_pair(data)
+    held_out = None if validation is None else as_pair(validation)
+    if pair is None or (validation is not None and held_out is None):
+        return model, data, validation  # a data set may be endless, or differ in each epoch
+    try:
+        trunk, tail = split_at(model)
+        count = len(pair[1]) + len(held_out[1] if held_out else ())
+        check_memory(2 * count, tail.input_shape[1:])  # `predict` holds the parts and the whole
+    except (MemoryError, TypeError, ValueError):
+        return model, data, validation
+
+    def through(pair):
+        if isinstance(pair[0], LazyImages):
+            batches = image_batches(pair[0], batch_size or 32)
+            return trunk.predict(batches, verbose=verbose), pair[1]
+        return trunk.predict(pair[0], batch_size=batch_size, verbose=0), pair[1]
+
+    if not trunk.weights:  # it only prepares the images
+        return model, data, validation
+    return tail, through(pair), held_out and through(held_out)

@@ -1,0 +1,1 @@
+"""Classes known by descriptions, and encoders of texts; imports `backbones` and below."""

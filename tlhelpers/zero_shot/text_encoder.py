@@ -1,0 +1,168 @@
+"""Texts to vectors: a frozen sentence encoder, or a text module of TF Hub."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import warnings
+from collections.abc import Iterable, Mapping, Sequence, Set
+from pathlib import Path
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from ..runtime.checks import whole_number
+from ..storage.cache import features_path, read_features, write_features
+from .bert import MINILM, NAMES, Bert, bert_folder, find_minilm
+from .text_module import TextModule
+
+
+class TextEncoder:
+    """Texts as vectors of length 1, so that products of them are cosine similarities.
+
+    Parameters
+    ----------
+    source : str or Path
+        "all-MiniLM-L6-v2" (Wang et al., "MiniLM", 2020; trained by sentence-transformers), a BERT
+        of 22.7 million parameters: installed, from the cache, a mirror or the internet. Or a folder
+        with a BERT in the same form (`config.json`, `tokenizer_config.json`, `vocab.txt`,
+        `model.safetensors`). Or the folder or address of a text module of TF Hub, texts `[n]`
+        to vectors `[n, d]`.
+    max_tokens : int, optional
+        Of a BERT: longer texts are cut there, and a warning says how many were when they are
+        encoded. 256 by default, or as many as the model has positions.
+    progress : bool
+        Show a bar while the encoder is downloaded.
+
+    Attributes
+    ----------
+    dimension : int
+        Of the vectors, 384 for MiniLM.
+
+    Raises
+    ------
+    ConnectionError
+        The encoder is nowhere; says in one line how to get it.
+    ImportError
+        keras_hub, safetensors or what they need is not installed.
+    ValueError
+        Files other than the published ones; a module that does not take texts.
+
+    Notes
+    -----
+    Of a BERT the vectors of all tokens are averaged (mean pooling), as it was trained to be used
+    (Reimers and Gurevych, "Sentence-BERT", 2019).
+
+    Examples
+    --------
+    >>> encoder = TextEncoder()  # doctest: +SKIP
+    >>> a, b = encoder(["A man is eating food.", "A man is eating a piece of bread."])
+    ... # doctest: +SKIP
+    >>> round(float(a @ b), 3)  # doctest: +SKIP
+    0.755
+    """
+
+    def __init__(
+        self, source: str | Path = MINILM, *, max_tokens: int | None = None, progress: bool = True
+    ) -> None:
+        if max_tokens is not None:
+            whole_number(max_tokens, "max_tokens", 3)
+        self.source = str(source)
+        self._encode: Bert | TextModule
+        if self.source in NAMES:
+            self._encode = Bert(find_minilm(progress=progress), max_tokens)
+        elif folder := bert_folder(source):
+            self._encode = Bert(folder, max_tokens)
+        else:
+            self._encode = TextModule(source)
+        self.dimension = self._encode(["text"])[0].shape[1]
+
+    def __call__(
+        self,
+        texts: Sequence[str],
+        *,
+        batch_size: int = 32,
+        cache: bool = True,
+        progress: bool = True,
+    ) -> np.ndarray:
+        """Return vectors of texts: one pass, remembered on disk.
+
+        Parameters
+        ----------
+        texts : sequence of n str
+        batch_size : int
+            Texts a pass; texts of about the same length are taken together.
+        cache : bool
+            Keep the vectors in the folder `TLHELPERS_CACHE`, under a key made of the texts and the
+            encoder.
+        progress : bool
+            Show a bar when it takes over two seconds.
+
+        Returns
+        -------
+        float32 `[n, dimension]`, each of length 1 (of length 0 where a module gives zeros, as
+        word vectors do for texts without a known word)
+
+        Raises
+        ------
+        TypeError, ValueError
+            One text instead of a list of them; something that is no text; an empty list; an
+            encoder that gives numbers that are not finite.
+        """
+        texts = _checked(texts)
+        whole_number(batch_size, "batch_size")
+        key = hashlib.sha256(self._encode.fingerprint.encode())
+        for text in texts:
+            key.update(hashlib.sha256(text.encode()).digest())
+        path = features_path(key.hexdigest()) if cache else None
+        found = read_features(path, len(texts)) if cache else None
+        if found is None:
+            found = self._pass(texts, batch_size, progress)
+            if not np.isfinite(found).all():
+                raise ValueError(f"{self.source} gives numbers that are not finite.")
+            if cache:
+                write_features(path, found)
+        return found
+
+    def _pass(self, texts, batch_size, progress):
+        order = np.argsort([len(text) for text in texts], kind="stable")
+        found, cut = np.zeros((len(texts), self.dimension), np.float32), 0
+        starts = range(0, len(texts), batch_size)
+        for start in tqdm(
+            starts, desc="texts", leave=False, delay=2, file=sys.stdout, disable=not progress
+        ):
+            rows = order[start : start + batch_size]
+            found[rows], too_long = self._encode([texts[i] for i in rows])
+            cut += too_long
+        if cut:
+            warnings.warn(
+                f"{cut} of {len(texts)} texts are longer than {self._encode.max_tokens} tokens and "
+                "were cut there. Give parts of them, or a larger max_tokens.",
+                stacklevel=3,
+            )
+        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+
+
+def _checked(texts):
+    if isinstance(texts, str | bytes):
+        raise TypeError("One text came; a list of texts is expected: encoder([text]).")
+    if isinstance(texts, Mapping | Set) or hasattr(texts, "columns"):
+        raise TypeError(
+            f"A {type(texts).__name__} came; a list of texts is expected, such as one column of a "
+            'table: encoder(table["text"]).'
+        )
+    if not isinstance(texts, Iterable) or getattr(texts, "ndim", 1) != 1:
+        raise TypeError(f"{type(texts).__name__} came; a list of texts is expected.")
+    texts = list(texts)
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(
+                f"texts[{i}] is {text!r:.40}, of type {type(text).__name__}; texts are expected."
+            )
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"texts[{i}] is no valid text ({error}).") from None
+    if not texts:
+        raise ValueError("There are no texts; one at least is expected.")
+    return [str(text) for text in texts]
