@@ -151,28 +151,6 @@ def figures(prefix):
     return build.key_figures(NOTEBOOKS[name])
 
 
-def test_figures_of_first_transfer():
-    """Transfer beats scratch and pixels at ten labels a class."""
-    got = figures("01")
-    assert got["test_accuracy_transfer"] >= 0.95
-    assert got["test_accuracy_transfer"] >= got["test_accuracy_from_scratch"] + 0.03
-    assert got["test_accuracy_transfer"] >= got["test_accuracy_raw_pixels"] + 0.03
-    assert got["trained_parameters_transfer"] == 1290
-    assert 100 * got["trained_parameters_transfer"] < got["trained_parameters_from_scratch"]
-
-
-def test_figures_of_feature_extraction():
-    """The features reach what the course promises, on test and against every baseline."""
-    got = figures("02")
-    assert got["test_accuracy_1_label"] >= 0.78
-    assert got["test_accuracy_10_labels"] >= 0.965
-    assert got["test_accuracy_10_labels"] >= got["best_of_raw_pixels_10_labels"] + 0.05
-    assert got["test_accuracy_50_labels"] >= got["test_accuracy_10_labels"]
-    assert got["test_accuracy_10_labels"] > got["from_scratch_10_labels"]
-    assert got["test_accuracy_10_labels"] > got["random_weights_10_labels"]
-    assert got["cluster_agreement_features"] > got["cluster_agreement_raw_pixels"]
-
-
 def test_figures_of_partial_fine_tuning():
     """The recipe reaches what the course promises, and never falls behind the linear probe."""
     got = figures("03")
@@ -210,15 +188,6 @@ def test_figures_of_zero_shot_images():
     assert figures["moved_by_even_pool"] >= 0.92
     assert figures["attributes"] < figures["one_font"]
     assert figures["probe_5_labels_per_class"] < figures["moved_by_even_pool"]
-
-
-def test_figures_of_zero_shot_text():
-    """Descriptions alone, against counted words with the same descriptions, and few labels."""
-    figures = build.key_figures(NOTEBOOKS["06_zero_shot_text.ipynb"])
-    assert figures["zero_shot_sentences"] >= 0.6
-    assert figures["zero_shot_sentences"] >= 1.8 * figures["counted_words_same_sentences"]
-    assert figures["zero_shot_sentences"] > figures["zero_shot_names"]
-    assert figures["encoder_1_labels_per_topic"] < figures["zero_shot_sentences"]
 
 
 def test_readme_is_up_to_date():

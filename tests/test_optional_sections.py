@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import tlhelpers as tl
+from tlhelpers.report import read_figures
 from tools.build_notebooks import NOTEBOOKS
 
 keras_hub = pytest.importorskip("keras_hub", reason="the optional sections need keras_hub")
@@ -153,10 +154,20 @@ def test_text_notebook_carries_on_without_the_encoder(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_news_of_the_mirror(mirror, tmp_path, monkeypatch):
-    """Title and description are sorted by descriptions alone, on test articles too."""
+    """Title and description are sorted by descriptions alone, and what the text says of it holds.
+
+    A template is better than names, and one sentence better than that. An ensemble is at most two
+    points worse than a sentence, and more than ten points ahead of counting.
+    """
     monkeypatch.setenv("TLHELPERS_CACHE", str(tmp_path))
-    said = printed(execute("06_zero_shot_text.ipynb"))
+    cells = execute("06_zero_shot_text.ipynb")
+    said = printed(cells)
     accuracy = re.search(r"news, test: (0\.\d+) of", said)
     if "sentence encoder" in said:
         pytest.skip("the sentence encoder is not installed")
     assert float(accuracy[1]) >= 0.77
+    news = read_figures(nbformat.v4.new_notebook(cells=cells))["news"]
+    encoder = news["encoder"]
+    assert encoder["names"] < encoder["template"] < encoder["one sentence"]
+    assert encoder["one sentence"] < encoder["ensemble"] + 0.02
+    assert encoder["ensemble"] > news.loc["ensemble"].drop("encoder").max() + 0.1
