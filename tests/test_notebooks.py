@@ -186,21 +186,6 @@ def test_figures_of_partial_fine_tuning():
     assert got["letters_after_recipe"] > got["letters_after_all_at_once"]
 
 
-def test_figures_of_accumulating_data():
-    """The mixed approach keeps up with the better of its parts, and asking beats chance."""
-    got = figures("04")
-    assert got["most_points_behind_the_better_near"] <= 0.5
-    assert got["test_accuracy_mixed_300_labels"] >= 0.985
-    assert (
-        got["test_accuracy_mixed_far_300_labels"] > got["test_accuracy_probe_far_300_labels"] + 0.03
-    )
-    assert got["points_won_by_asking_20_labels"] > 10
-    assert got["points_won_by_own_answers_near_10_labels"] > 3
-    assert got["points_lost_by_own_answers_far_10_labels"] > 5
-    assert got["rare_labels_in_150_by_margin"] > 1.5 * got["rare_labels_in_150_at_random"]
-    assert got["accuracy_after_drift_and_20_labels"] > got["accuracy_after_drift"] + 0.02
-
-
 def test_figures_of_zero_shot_images():
     """No label of a digit, and yet far above pixels; unlabelled pictures are worth many labels."""
     figures = build.key_figures(NOTEBOOKS["05_zero_shot_images.ipynb"])
