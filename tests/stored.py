@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from tlhelpers.report import read_figures
+from tlhelpers.notebook.figures import read_figures
 from tools.build_notebooks import key_figures, read_all
 
 

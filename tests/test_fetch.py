@@ -637,7 +637,7 @@ find_module(sys.argv[1], progress=False)
 
 
 def test_mirror_is_prepared_and_used(archive, tiny_module, tmp_path, monkeypatch):
-    """`tl.prepare_mirror` puts modules where TLHELPERS_MIRROR finds them; again it leaves them alone."""
+    """`tl.prepare_mirror` puts modules where TLHELPERS_MIRROR finds them; again, none changes."""
     with Server(file(archive)) as server:
         handles = [f"{server.address}/{WHERE}", f"{server.address}/files/other.tar.gz"]
         folders = tl.prepare_mirror(handles, tmp_path / "usb", progress=False)

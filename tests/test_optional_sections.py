@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import tlhelpers as tl
-from tlhelpers.report import read_figures
+from tlhelpers.notebook.figures import read_figures
 from tools.build_notebooks import NOTEBOOKS
 
 keras_hub = pytest.importorskip("keras_hub", reason="the optional sections need keras_hub")

@@ -161,7 +161,7 @@ class HubLayer(ModuleBlocks):
                 replicas.check_statistics(self.name)
 
         def compute(training):
-            return self._function.compute(inputs, self._given.arguments, training)
+            return self._function.compute(inputs, self._given.arguments, training=training)
 
         inference = not self.trainable or (self.batch_norm == "frozen" and self._statistics)
         if tf.is_tensor(training) and not inference:

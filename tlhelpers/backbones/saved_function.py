@@ -37,7 +37,7 @@ class SavedFunction:
     handle: object
     is_signature: bool
 
-    def compute(self, inputs: object, arguments: dict, training: bool) -> object:
+    def compute(self, inputs: object, arguments: dict, *, training: bool) -> object:
         """Return the outputs; ValueError with what the function takes if it is given others."""
         arguments = dict(arguments)
         if self.knows_training:

@@ -163,3 +163,6 @@ def parts_of(images: np.ndarray | LazyImages, batch_size: int = PART) -> Iterato
         yield from images.parts(batch_size)
     else:
         yield from (images[i : i + batch_size] for i in range(0, len(images), batch_size))
+
+
+Images = np.ndarray | LazyImages  # as functions take them

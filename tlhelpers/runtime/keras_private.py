@@ -59,7 +59,7 @@ def in_safe_mode() -> bool:
     return bool(serialization_lib.in_safe_mode())
 
 
-def share_storage(variable: tf.Variable, trainable: bool) -> keras.Variable:
+def share_storage(variable: tf.Variable, *, trainable: bool) -> keras.Variable:
     """Return a Keras variable whose storage is a module's own `tf.Variable`, not a copy of it.
 
     The module's function computes with its own variables, so training must change those. Keras 3
