@@ -8,7 +8,7 @@ STAMP := .venv/.installed
 LAB_ARGS ?= $(if $(filter Linux,$(shell uname)),$(if $(DISPLAY)$(WAYLAND_DISPLAY),,--no-browser)) \
 	$(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab test notebooks homework lint lock bench test-colab test-real pretrain
+.PHONY: help lab check test notebooks homework lint lock bench test-colab test-keras test-real pretrain
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -37,9 +37,13 @@ homework: $(STAMP)  ## make what students get of the homeworks from their source
 		$(CURDIR)/$(BIN)/nbgrader generate_assignment $$(basename $$path) --no-db --force --log-level=ERROR \
 		|| exit 1; done
 
-lint: $(STAMP)  ## ruff on code and notebooks
+lint: $(STAMP)  ## ruff on code and notebooks, mypy on the package
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: lint  ## lint, and all tests that are not slow: under 3 minutes
+	$(BIN)/python -m pytest --quiet --numprocesses=2 --dist=loadfile -m "not slow" tests tlhelpers
 
 lock: $(STAMP)  ## rebuild requirements.txt from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras --upgrade \
@@ -57,6 +61,9 @@ pretrain: $(STAMP)  ## train GlyphNet again and write data/
 
 test-colab: $(STAMP)  ## install beside Colab's versions: none may change, and the notebooks run
 	$(BIN)/python tools/test_colab.py $(if $(COLAB_PYTHON),--python $(COLAB_PYTHON))
+
+test-keras: $(STAMP)  ## tests of what depends on the version of Keras, with each version
+	$(BIN)/python tools/test_keras.py
 
 test-real: $(STAMP)  ## run notebooks 01-04 on photos of flowers, from TLHELPERS_MIRROR or the internet
 	$(BIN)/python -m tools.test_real

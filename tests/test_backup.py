@@ -112,6 +112,7 @@ def test_damaged_file_costs_one_epoch(tmp_path, want):
     check(resume.result(*got), want)
 
 
+@pytest.mark.slow
 def test_early_stopping_goes_on(tmp_path, monkeypatch):
     """Patience, best loss and best weights outlast an interruption, also one after the stop."""
     monkeypatch.setattr(fine_tune, "PATIENCE", 2)

@@ -26,20 +26,21 @@ def start(kind, folder, **environment):
         [sys.executable, SCRIPT, kind, folder],
         env={**os.environ, "PYTHONPATH": str(SCRIPT.parents[1]), **environment},
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.PIPE,
         text=True,
     )
 
 
 def finish(processes):
+    """What each process printed; what TensorFlow logs, at any time, goes to the other stream."""
     try:
-        outputs = [process.communicate(timeout=300)[0] for process in processes]
+        both = [process.communicate(timeout=900) for process in processes]
     finally:
         for process in processes:
             process.kill()
-    for output in outputs:
-        assert output.strip().endswith("all equal"), output[-4000:]
-    return outputs
+    for output, log in both:
+        assert output.strip().endswith("all equal"), output + log[-4000:]
+    return [output for output, _ in both]
 
 
 @pytest.fixture

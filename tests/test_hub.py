@@ -189,6 +189,7 @@ def test_regularization_loss_of_a_frozen_block_does_not_count(tmp_path):
 
 
 @BOTH_KINDS
+@pytest.mark.slow
 def test_batch_norm_updated_when_asked(saved_by, module):
     """batch_norm="update": statistics and scale learn x -> 2 x, and rest in inference."""
     layer = tl.HubLayer(
@@ -414,6 +415,7 @@ def test_mixed_precision_leaves_the_module_in_its_own_type(policy, tiny_module, 
         keras.mixed_precision.set_dtype_policy("float32")
 
 
+@pytest.mark.slow
 def test_compilation_is_left_out_where_it_cannot_work(tiny_module, module, images):
     """XLA compiles a module of numbers; one with texts says no, so that "auto" leaves it alone."""
     layer = tl.HubLayer(tiny_module, trainable=True)

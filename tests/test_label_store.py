@@ -413,6 +413,7 @@ def test_disk_full(store):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="limits of POSIX systems")
+@pytest.mark.slow
 def test_a_file_that_may_not_grow(tmp_path):
     """The system refuses to write, in the middle of many labels: those acknowledged are there."""
     path = tmp_path / "labels.sqlite"

@@ -111,9 +111,9 @@ def public_functions(path):
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
     for owner in (tree, *(node for node in classes if not node.name.startswith("_"))):
         for node in owner.body:
-            if isinstance(node, ast.FunctionDef):
-                if not node.name.startswith("_") or node.name == "__init__":
-                    yield node
+            public = isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+            if public or getattr(node, "name", "") == "__init__":
+                yield node
 
 
 @every_file

@@ -7,6 +7,7 @@ import statistics
 import nbformat
 import pytest
 
+from tlhelpers.notebook.figures import read_figures
 from tools import build_notebooks as build
 
 NOTEBOOKS = build.read_all()
@@ -137,6 +138,16 @@ def test_test_split_is_touched_once(name):
             assert not re.search(r"(task\.test|\[.(test.|2|-1)\])\.(images|labels)", line), line
             assert not re.search(r"features_of\(.*splits\.values\(\)\)(?!\[:2\])", line), line
     pytest.fail("no section 'Final test'")
+
+
+@every_notebook
+def test_claims_are_held_elsewhere(name):
+    """At most two asserts, those that teach; what the prose claims is held by tests/claims."""
+    lines = [line.strip() for cell in code_cells(name) for line in code_lines(cell)]
+    assert sum(line.startswith("assert ") for line in lines) <= 2
+    number = name[:2]
+    assert list(build.ROOT.glob(f"tests/claims/test_{number}_*.py"))
+    assert read_figures(NOTEBOOKS[name])
 
 
 @every_notebook

@@ -88,3 +88,33 @@ def test_wheel_carries_the_embedded_model(tmp_path):
     for name in ("README.md", "glyphnet.keras", "glyphnet/saved_model.pb"):
         assert f"tlhelpers/data/{name}" in names
     assert not any(name.startswith(("tests", "tools", "notebooks")) for name in names)
+
+
+@pytest.mark.slow
+def test_modules_of_tf_hub_need_neither_tensorflow_hub_nor_setuptools(tmp_path):
+    """A HubLayer trains, is saved and loaded where both are missing, and `setup` says nothing."""
+    code = """
+import importlib.metadata, sys
+for name in ("tensorflow_hub", "pkg_resources", "setuptools"):
+    sys.modules[name] = None  # importing it fails
+version = importlib.metadata.version
+importlib.metadata.version = lambda name: "99.0" if name == "setuptools" else version(name)
+import tlhelpers as tl
+runtime = tl.setup()
+assert runtime.notes == (), runtime
+import keras, numpy as np
+layer = tl.HubLayer("embedded:glyphnet", trainable=True)
+model = keras.Sequential([layer, keras.layers.Dense(2)])
+model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+images = np.random.default_rng(0).random((4, 32, 32, 3), np.float32)
+before = [weight.numpy() for weight in layer.trainable_weights]
+model.fit(images, np.arange(4) % 2, verbose=0)
+assert any((a != b.numpy()).any() for a, b in zip(before, layer.trainable_weights))
+model.save(sys.argv[1])
+loaded = keras.models.load_model(sys.argv[1])
+np.testing.assert_array_equal(loaded.predict(images, verbose=0), model.predict(images, verbose=0))
+print("trained, saved and loaded")
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "model.keras")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.stdout.endswith("trained, saved and loaded\n"), done.stdout + done.stderr[-3000:]

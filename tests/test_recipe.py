@@ -154,6 +154,7 @@ def test_frozen_part_is_computed_once(pairs, monkeypatch):
     assert "tail" not in parts
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_into_memory_is_trained_whole(pairs, monkeypatch):
     """More slowly, and with the same result; parts and the whole take twice the room."""
     from tlhelpers.runtime import memory

@@ -26,7 +26,11 @@ def mobilenet_model(_):
 
 CASES = pytest.mark.parametrize(
     ("make", "layer"),
-    [(glyphnet_model, "block5_out"), (glyphnet_model, "block5"), (mobilenet_model, "block_15_add")],
+    [
+        (glyphnet_model, "block5_out"),
+        (glyphnet_model, "block5"),
+        pytest.param(mobilenet_model, "block_15_add", marks=pytest.mark.slow),
+    ],
 )
 
 

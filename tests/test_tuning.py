@@ -75,6 +75,7 @@ def test_chosen_blocks_move_and_nothing_else(kind, whole, glyphnet, digits):
 
 
 @pytest.mark.parametrize("naive", [True, False])
+@pytest.mark.slow
 def test_batch_norm_stays_really_frozen(naive, mobilenet, digits):
     """The published recipe lets statistics drift in spite of `training=False`; ours does not."""
     inputs = keras.Input((32, 32, 3))

@@ -19,7 +19,7 @@ LEAST = 0.77  # accuracy of frozen features with ten labels a class
 
 
 def run(path):
-    """A notebook on flowers, executed; what it prints against its own text is shown."""
+    """Key figures of a notebook that was run on flowers."""
     notebook = nbformat.read(path, as_version=4)
     start = time.perf_counter()
     NotebookClient(notebook, timeout=3600, resources={"metadata": {"path": path.parent}}).execute()
@@ -28,9 +28,6 @@ def run(path):
     for output in outputs:
         if output.get("name") == "stderr":
             raise SystemExit(f"{path.name} wrote to the error stream:\n{output.text}")
-        for line in output.get("text", "").splitlines():
-            if line.startswith("On this task it"):
-                print("   ", line)
     found = key_figures(notebook)
     for name, value in found.items():
         print(f"    {name}: {value:,.3f}" if isinstance(value, float) else f"    {name}: {value:,}")
