@@ -2,6 +2,7 @@
 
 import ast
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,8 @@ def folder_of(path):
     return inside[0] if len(inside) > 1 else None
 
 
-def imported_folders(path):
-    """Folders of this package that a file imports from, wherever in it."""
+def imported(path):
+    """Full names of what a file imports from this package, wherever in it."""
     here = ["tlhelpers", *path.relative_to(PACKAGE).with_suffix("").parts]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = []
@@ -42,10 +43,21 @@ def imported_folders(path):
             names = [f"{module}.{name.name}" for name in node.names]
         elif isinstance(node, ast.Import):
             names = [name.name for name in node.names]
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == "tlhelpers":
-                yield parts[1] if len(parts) > 1 else ""
+        yield from (name for name in names if name.split(".")[0] == "tlhelpers")
+
+
+def imported_folders(path):
+    return {[*name.split("."), ""][1] for name in imported(path)}
+
+
+def imported_files(path):
+    """Files of this package that a file imports, also for types alone."""
+    for name in imported(path):
+        for steps in range(len(name.split(".")) - 1):
+            inside = PACKAGE.joinpath(*name.split(".")[1 : len(name.split(".")) - steps])
+            if inside.with_suffix(".py").is_file():
+                yield inside.with_suffix(".py")
+                break
 
 
 def test_all_folders_are_known():
@@ -61,7 +73,7 @@ def test_imports_go_one_way(path):
     """A folder imports only from those below it."""
     folder = folder_of(path)
     if folder is not None:
-        assert set(imported_folders(path)) - {folder} <= MAY_IMPORT[folder]
+        assert imported_folders(path) - {folder} <= MAY_IMPORT[folder]
 
 
 def test_there_is_no_circle_of_folders():
@@ -73,12 +85,19 @@ def test_there_is_no_circle_of_folders():
         known |= free
 
 
+def test_there_is_no_circle_of_files():
+    """Each file can be read after those that it imports."""
+    order = list(TopologicalSorter({p: set(imported_files(p)) for p in FILES}).static_order())
+    assert set(order) == set(FILES)
+
+
 def test_a_forbidden_import_is_found(tmp_path, monkeypatch):
     """The walk sees imports of every form."""
     path = PACKAGE / "runtime" / "checks.py"
     code = "from ..tasks import split\nfrom ..labels.queries import x\nimport tlhelpers.zero_shot\n"
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: code)
-    assert set(imported_folders(path)) == {"tasks", "labels", "zero_shot"}
+    assert imported_folders(path) == {"tasks", "labels", "zero_shot"}
+    assert PACKAGE / "labels" / "queries.py" in imported_files(path)
 
 
 @every_file

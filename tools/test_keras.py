@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-VERSIONS = ("3.13.2", "3.14.0", "3.15.1")  # the last of each line
+VERSIONS = ("3.13.2", "3.14.1", "3.15.1")  # the last of each line
 TESTS = ("tests/test_keras_private.py", "tests/test_safe_mode.py")
 
 
