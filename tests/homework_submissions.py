@@ -1,4 +1,4 @@
-"""Ten odd submissions of the first homework, and the points that they must get.
+"""Odd submissions of the first homework, and the points that they must get.
 
 Each function turns a solved notebook into what a student hands in. EXPECTED holds the points of
 the exercises, NAMES the file that is handed in.
@@ -13,6 +13,32 @@ ROWS_DRAWN = """\
 def split(originals, share, seed):
     rows = np.random.default_rng(seed).permutation(len(originals))
     return rows[round(share * len(rows)) :], rows[: round(share * len(rows))]
+"""
+# Waits for kernels, and takes an answer away before each of their cells. It looks only where the
+# test lets it, lest it find those of others if it got out.
+SPOILER = """
+import glob, tempfile, time
+from jupyter_client import BlockingKernelClient
+from jupyter_core.paths import jupyter_runtime_dir
+
+places = [jupyter_runtime_dir(), tempfile.gettempdir(), tempfile.gettempdir() + "/*"]
+find = lambda: {path for place in places for path in glob.glob(f"{place}/*.json")}
+known = find()
+end = time.time() + 300
+while time.time() < end:
+    time.sleep(0.1)
+    for path in find() - known:
+        try:
+            client = BlockingKernelClient(connection_file=path)
+            client.load_connection_file()
+        except (OSError, ValueError):
+            continue  # it is being written
+        known.add(path)
+        client.start_channels()
+        client.execute('''
+shell = get_ipython()
+shell.events.register("pre_run_cell", lambda *_: shell.user_ns.update(split=None))
+''')
 """
 EXPECTED, NAMES, CHANGES = {}, {}, {}
 
@@ -38,6 +64,23 @@ def copied(notebook, name):
     twin = copy.deepcopy(cell(notebook, name))
     twin.id = f"{name}-copy"  # as JupyterLab does it: another id, the same metadata
     return twin
+
+
+@submission(2, 4, 3)
+def abides(notebook, _):
+    """Leaves a process behind, to spoil exercise 2 of those who are graded after it."""
+    start = f"""
+import os, sys
+
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.dup2(os.open(os.devnull, os.O_RDWR), 1)
+        os.dup2(1, 2)
+        os.execv(sys.executable, [sys.executable, "-c", {SPOILER!r}])
+    os._exit(0)
+"""
+    notebook.cells.insert(0, new_code_cell(start))
 
 
 @submission(2, 4, 3)

@@ -3,7 +3,7 @@
 NamedStubs     release: a stub says which exercise it belongs to
 NoChecksums    release: a fork may write its address into the set-up cell
 RestoreCells   before grading: moved, copied and deleted cells, and lost metadata, are mended
-KeepGoing      grading: a kernel that dies or loops for ever costs one cell, not the notebook
+KeepGoing      grading: sealed kernels; one that dies or loops for ever costs one cell, not all
 JudgeTests     after it: a test passes if it reached its last line, whatever was printed meanwhile
 PlainFeedback  feedback: errors are short, and no output repeats the hidden tests
 """
@@ -12,18 +12,17 @@ import functools
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 import textwrap
 
 import nbformat
-from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_code_cell, new_output
 from nbgrader import utils
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import ClearSolutions, Execute, NbGraderPreprocessor
-from traitlets import Integer, Unicode
+from sealing import SealedKernelManager, can_seal
+from traitlets import Integer
 
 HIDDEN = re.compile(r"^### BEGIN HIDDEN TESTS\n(.*?)^### END HIDDEN TESTS\n?", re.M | re.S)
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
@@ -119,43 +118,19 @@ class RestoreCells(NbGraderPreprocessor):
         return metadata, texts
 
 
-# Hide a folder from the command that follows: an empty one is mounted over it, for good.
-SEAL = (
-    'mount -t tmpfs -o ro,size=4k none "$SEALED_FOLDER" || exit 9; unset SEALED_FOLDER; cd "$PWD"; '
-    "exec setpriv --no-new-privs --inh-caps=-all --ambient-caps=-all --bounding-set=-all "
-    '"$@"'
-)
-SEALED = ("unshare", "--map-root-user", "--mount", "sh", "-c", SEAL, "sealed")
-
-
 @functools.cache
-def can_seal():
-    """Whether this machine can hide a folder: Linux, where users may have namespaces."""
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            environment = os.environ | {"SEALED_FOLDER": folder}
-            run = {"env": environment, "cwd": "/", "capture_output": True, "timeout": 10}
-            return subprocess.run([*SEALED, "true"], check=False, **run).returncode == 0
-        except (OSError, subprocess.TimeoutExpired):
-            return False
-
-
-class SealedKernelManager(AsyncKernelManager):
-    """Starts kernels for which a folder is empty, where the machine can do that."""
-
-    hidden_folder = Unicode()
-
-    async def _async_pre_start_kernel(self, **options):
-        command, options = await super()._async_pre_start_kernel(**options)
-        if self.hidden_folder and can_seal():
-            environment = options.get("env") or os.environ
-            options["env"] = {**environment, "SEALED_FOLDER": self.hidden_folder}
-            command = [*SEALED, *command]
-        return command, options
+def warn_if_open(log):
+    """Say it once if students' code is not sealed off."""
+    if not can_seal():
+        log.warning(
+            "NOT PROTECTED: this machine cannot seal the Python that runs students' code. It can "
+            "read all solutions and submissions, write into this folder, fill the memory, and "
+            "leave processes behind that change others' points. README.md here says more."
+        )
 
 
 class KeepGoing(Execute):
-    """Executes a notebook to its end, in a temporary folder and without a view of the course's.
+    """Executes a notebook to its end, in a temporary folder and without a view of the course.
 
     When the kernel dies, or cannot be stopped, the cell that it was at fails, and a new kernel runs
     the others again; tests that have their result keep it.
@@ -168,33 +143,38 @@ class KeepGoing(Execute):
 
     def create_kernel_manager(self):
         manager = super().create_kernel_manager()
-        manager.hidden_folder = os.getcwd()  # nbgrader works in the folder of the course
-        if not can_seal():
-            self.log.warning("Students' code can read the whole course: this machine cannot seal")
+        manager.own_folder = self.folder
+        manager.hidden_folders = [os.getcwd()]  # nbgrader works in the folder of the course
         return manager
 
     def preprocess(self, nb, resources, km=None):
-        submitted, self.settled = resources["metadata"]["path"], set()
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            notebooks = shutil.ignore_patterns("*.ipynb")
-            shutil.copytree(submitted, folder, ignore=notebooks, dirs_exist_ok=True)
-            resources["metadata"]["path"] = folder
+        warn_if_open(self.log)
+        self.settled = set()
+        for _ in range(self.max_kernels):
             try:
-                for _ in range(self.max_kernels):
-                    try:
-                        return super().preprocess(nb, resources, km)
-                    except (DeadKernelError, CellTimeoutError) as error:
-                        self.log.warning("Cell %d ended the kernel: %r", self.running, error)
-                        died = isinstance(error, DeadKernelError)
-                        how = "ended" if died else "took too long and did not stop"
-                        fail(nb.cells[self.running], type(error).__name__, f"Python {how} here.")
-                        self.settled.add(self.running)
-            finally:
-                resources["metadata"]["path"] = submitted
+                return self.run_once(nb, resources, km)
+            except (DeadKernelError, CellTimeoutError) as error:
+                self.log.warning("Cell %d ended the kernel: %r", self.running, error)
+                died = isinstance(error, DeadKernelError)
+                how = "ended" if died else "took too long and did not stop"
+                fail(nb.cells[self.running], type(error).__name__, f"Python {how} here.")
+                self.settled.add(self.running)
         for index, cell in enumerate(nb.cells):
             if is_test(cell) and index not in self.settled:
                 fail(cell, "NotRun", "Too many cells before this one ended Python.")
         return nb, resources
+
+    def run_once(self, nb, resources, km):
+        """Execute in a new kernel and a new folder, with the files that were handed in."""
+        submitted = resources["metadata"]["path"]
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as self.folder:
+            work = os.path.join(self.folder, "work")
+            shutil.copytree(submitted, work, ignore=shutil.ignore_patterns("*.ipynb"))
+            resources["metadata"]["path"] = work
+            try:
+                return super().preprocess(nb, resources, km)
+            finally:
+                resources["metadata"]["path"] = submitted
 
     def preprocess_cell(self, cell, resources, index):
         if index not in self.settled:
