@@ -111,9 +111,8 @@ class Labeller(widgets.VBox):
             )
         if key == UNDO:
             back = self.run.undo(self.who)
-            if back is None:
-                return "Nothing to undo in this session.", self.position
-            return "", back
+            nothing = "Nothing to undo in this session.", self.position
+            return nothing if back is None else ("", back)
         if self.position is not None:
             self.run.answer(self.position, self.shortcuts.get(key), who=self.who)
         return "", None
@@ -147,9 +146,8 @@ class Labeller(widgets.VBox):
 
         Errors are shown where the person looks, and nothing moves on.
         """
-        now, before = time.monotonic(), self._latest
-        self._latest = now
-        if now - before < PAUSE:
+        before, self._latest = self._latest, time.monotonic()
+        if self._latest - before < PAUSE:
             self._say("Too quick: ignored.")
             return False
         try:
@@ -172,22 +170,21 @@ class Labeller(widgets.VBox):
         """The next picture that waits, or the one that was undone."""
         waiting, number = self.run.ask(), self.run.round
         over = not len(waiting) or (self._end is not None and number >= self._end)
-        if position is not None and position in waiting:
-            self.position = position
-        else:
-            self.position = None if over else int(waiting[0])
+        if position is None or position not in waiting:
+            position = None if over else int(waiting[0])
+        self.position = position
         labelled = len(self.run.labelled()[0])
-        if self.position is None:
+        if position is None:
             self._progress.value = f"Done: {labelled} labels. Run the next cell."
             self._picture.layout.display = "none"
         else:
             self._progress.value = (
                 f"Round {number}, {len(waiting)} to go. {labelled} of {len(self.images)} labelled."
             )
-            self._picture.value = _png(self.images[self.position])
+            self._picture.value = _png(self.images[position])
             self._picture.layout.display = ""
         for button in self._buttons[:-1]:
-            button.disabled = self.position is None
+            button.disabled = position is None
         self._say(message)
 
 

@@ -20,6 +20,7 @@ from sklearn.cluster import KMeans
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
+# The form above, as a type.
 Query = Callable[[ndarray, ndarray, ndarray | None, int, Generator], ndarray]
 
 CLUSTERS = 200  # at most: enough for the first choices, and quick
