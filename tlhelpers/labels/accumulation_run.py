@@ -1,23 +1,19 @@
 """Accumulate labels in rounds: a probe on frozen features asks, somebody answers, again."""
 
-from __future__ import annotations
-
+import functools
 import numbers
 import warnings
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
+from sklearn.base import ClassifierMixin
 
-from ..images.lazy_images import LazyImages
+from ..images.lazy_images import Images
 from ..runtime import checks
 from . import queries
 from .label_store import LabelStore
-from .pool import Pool, before_round, labels_of
-from .probe import Probe
-
-if TYPE_CHECKING:
-    from sklearn.base import ClassifierMixin
+from .pool import Pool
 
 
 class AccumulationRun:
@@ -46,10 +42,6 @@ class AccumulationRun:
     classifier : scikit-learn classifier with `predict_proba`, optional
         By default `LogisticRegression(max_iter=1000)`. It is cloned for each fit.
 
-    Attributes
-    ----------
-    round : int, the present round, from 0 on
-
     Raises
     ------
     TypeError, ValueError
@@ -73,11 +65,11 @@ class AccumulationRun:
     def __init__(
         self,
         store: LabelStore,
-        items: np.ndarray | LazyImages | Sequence[str],
+        items: Images | Sequence[str],
         features: np.ndarray,
         class_names: Sequence[str],
         *,
-        query: Callable | str = queries.typical_then_margin,
+        query: queries.Query | str = queries.typical_then_margin,
         round_size: int | Sequence[int] = 10,
         seed: int = 0,
         classifier: ClassifierMixin | None = None,
@@ -107,10 +99,10 @@ class AccumulationRun:
             raise ValueError("round_size is empty; a whole number, or several, is expected.")
         self.store, self.features, self.class_names = store, features, class_names
         self.query, self.sizes, self.seed = query, sizes, seed
-        self._pool = Pool(store, items, class_names)
+        self._pool = Pool(store, items, features, class_names, classifier)
         self.keys = self._pool.keys
-        self._probe = Probe(features, len(class_names), classifier)
-        self._queries, self._given = {}, []
+        self._given: dict[str, list[int]] = defaultdict(list)  # who -> positions, the latest last
+        self._asked = functools.lru_cache(maxsize=2)(self._choose)  # in this round, and the last
         if not self._pool.answers() and len(store):  # which also says now whether the labels fit
             warnings.warn(
                 f"{store.path.name} holds {len(store)} labels, but none of this pool. A picture is "
@@ -157,18 +149,18 @@ class AccumulationRun:
                 "who is 'model', but a model's labels are no answers to a query. Keep them with "
                 "store.add(store.key(item), label, who='model')."
             )
-        whole = isinstance(position, numbers.Integral)
-        if not whole or not 0 <= position < len(self.keys):
+        if not isinstance(position, numbers.Integral) or not 0 <= position < len(self.keys):
             raise IndexError(
                 f"There is no example {position!r}; 0 to {len(self.keys) - 1} are expected."
             )
         key = self.keys[position]
         answers = self._pool.answers()
         number = answers[key][1] if key in answers else self._state(answers)[0]
-        model = f"probe on {len(labels_of(before_round(answers, number)))} labels"
+        known = sum(name is not None and of < number for name, of in answers.values())
+        model = f"probe on {known} labels"
         new = self.store.add(key, label, who=who, confidence=confidence, round=number, model=model)
         if new:
-            self._given.append((int(position), who))
+            self._given[who].append(int(position))
         return new
 
     def undo(self, who: str = "person") -> int | None:
@@ -176,42 +168,27 @@ class AccumulationRun:
 
         Returns its position, or None if there is none left.
         """
-        mine = [i for i, (_, name) in enumerate(self._given) if name == who]
-        if not mine:
+        if not self._given[who]:
             return None
-        position, _ = self._given[mine[-1]]
-        self.store.withdraw(self.keys[position], who)
-        del self._given[mine[-1]]
-        return position
+        self.store.withdraw(self.keys[self._given[who][-1]], who)
+        return self._given[who].pop()
 
     def labelled(self, before: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Return positions that have a label, and the labels as positions in `class_names`.
+        """Return positions that have a label, and their classes as positions in `class_names`.
 
-        Parameters
-        ----------
-        before : int, optional
-            Only what was labelled in rounds before this one.
-
-        Returns
-        -------
-        positions, labels : int `[m]`, in the order in which they were labelled
+        Both are int `[m]`, in the order in which they were labelled; with `before` only what was
+        labelled in rounds before that one.
         """
-        return self._pool.labelled(before_round(self._pool.answers(), before))
+        return self._pool.labelled(_before(before, self._pool.answers()))
 
     def predict(self, features: np.ndarray | None = None) -> np.ndarray | None:
-        """Return probabilities of the probe, fitted to the labels at hand.
+        """Return probabilities `[m, classes]` of the probe, fitted to the labels at hand.
 
-        Parameters
-        ----------
-        features : float `[m, d]`, optional
-            By default those of the pool.
-
-        Returns
-        -------
-        float `[m, classes]`, or None while fewer than two classes have a label
+        Features are float `[m, d]`, by default those of the pool. None is returned while fewer than
+        two classes have a label.
         """
         features = self.features if features is None else np.asarray(features)
-        return self._probe(features, *self.labelled())
+        return self._pool.probabilities(features, self._pool.answers())
 
     def _state(self, answers):
         """The present round, and the positions that wait in it."""
@@ -223,24 +200,35 @@ class AccumulationRun:
         return number, waiting
 
     def _waiting(self, number, answers):
-        before = before_round(answers, number)
-        asked = self._queries.get(number)
-        if asked is None or asked[0] != before:
-            asked = before, self._choose(number, before)
-            self._queries = {number - 1: self._queries.get(number - 1), number: asked}
-        size = self._size(number) - sum(of == number for _, of in answers.values())
-        waiting = [position for position in asked[1] if self.keys[position] not in answers]
-        return waiting[: max(0, size)]
+        asked = self._asked(number, tuple(_before(number, answers).items()))
+        left = self._size(number) - sum(of == number for _, of in answers.values())
+        waiting = [position for position in asked if self.keys[position] not in answers]
+        return waiting[: max(0, left)]
 
     def _size(self, number):
         return self.sizes[min(number, len(self.sizes) - 1)]
 
     def _choose(self, number, before):
-        """Ask the strategy, on the labels of earlier rounds."""
+        """Ask the strategy, on the answers of earlier rounds."""
+        before = dict(before)
         closed = self._pool.closed(before)
         size = min(self._size(number), len(self.keys) - len(closed))
         if size <= 0:
             return []
-        probabilities = self._probe(self.features, *self._pool.labelled(before))
+        probabilities = self._pool.probabilities(self.features, before)
         rng = np.random.default_rng([self.seed, number])
-        return queries.choose(self.query, self.features, closed, probabilities, size, rng)
+        chosen = self.query(self.features, closed, probabilities, size, rng)
+        chosen = np.asarray(chosen).tolist()
+        whole = all(isinstance(p, int) and 0 <= p < len(self.keys) for p in chosen)
+        new = set(chosen) - set(closed.tolist())
+        if not whole or len(new) < len(chosen) or not 0 < len(chosen) <= size:
+            raise ValueError(
+                f"The strategy {getattr(self.query, '__name__', self.query)} returned {chosen}; 1 "
+                f"to {size} different positions that are not labelled yet are expected."
+            )
+        return chosen
+
+
+def _before(number, answers):
+    """Answers of rounds before this one; all for None."""
+    return {key: a for key, a in answers.items() if number is None or a[1] < number}

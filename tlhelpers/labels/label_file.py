@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from .label_errors import PATIENCE, explain, not_a_store
+from ..runtime.types import StrPath
 
+PATIENCE = 60  # seconds to wait for another writer
 _APPLICATION = 0x544C4C53  # "TLLS" in the file's header: whose file this is
 _FORM = 2  # in the file's user_version
 _TABLES = (
@@ -25,13 +26,11 @@ _SMALLEST = 512  # bytes of a database; SQLite takes some smaller files for empt
 class LabelFile:
     """Transactions on the table `labels` of a file, and errors in words that help.
 
-    Write-ahead logging lets others read while one writes; each commit is forced to the disk.
-
-    Nothing here opens the file but SQLite: when a process closes any handle of a file, it loses all
-    its locks on it.
+    Write-ahead logging lets others read while one writes; each commit is forced to the disk. Only
+    SQLite opens the file: a process that closes any handle of a file loses all its locks on it.
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
+    def __init__(self, path: StrPath) -> None:
         self.path = Path(path).expanduser().resolve()
         if self.path.is_dir():
             raise IsADirectoryError(
@@ -46,22 +45,23 @@ class LabelFile:
                 "mount the drive first",
             )
         if self.path.exists() and 0 < self.path.stat().st_size < _SMALLEST:
-            raise not_a_store(self.path)
+            raise _not_a_store(self.path)
         self._lock = threading.RLock()
-        self._connection = self._identity = None
-        with self._lock, self._explained():
+        self._connection: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
+        with _explained(self.path):
             self._open()
         _open_files.add(self)
 
     def read(self, query: str, values: Sequence = ()) -> list[tuple]:
         """Return the rows of a query."""
-        with self._lock, self._explained():
+        with self._lock, _explained(self.path):
             return self._current().execute(query, values).fetchall()
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Give a connection for a transaction: in the end all of it is on the disk, or nothing."""
-        with self._lock, self._explained():
+        with self._lock, _explained(self.path):
             connection = self._current()
             if not self._writable:
                 raise PermissionError(
@@ -107,14 +107,13 @@ class LabelFile:
             )
         self._connection = self._connect()
         try:
-            version = self._check()
+            new = self._is_new()
             if self._writable:
                 self._prepare()
-            if not version:
+            if new:
                 self._make()
         except BaseException:
-            self._connection.close()
-            self._connection = None
+            self.close()
             raise
         self._identity = _identity(self.path)
 
@@ -143,13 +142,12 @@ class LabelFile:
                     raise
                 time.sleep(0.01)
 
-    def _check(self):
-        """The file's version; refuses what is no store before anything is written to it."""
-        ask = self._connection.execute
-        with _transaction(self._connection, "DEFERRED"):  # all three at the same moment
-            (application,) = ask("PRAGMA application_id").fetchone()
-            (version,) = ask("PRAGMA user_version").fetchone()
-            (tables,) = ask("SELECT count(*) FROM sqlite_master").fetchone()
+    def _is_new(self):
+        """Whether tables are yet to be made; refuses what is no store before it is written to."""
+        application, version, tables = self._connection.execute(  # all at the same moment
+            "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master) "
+            "FROM pragma_application_id, pragma_user_version"
+        ).fetchone()
         if application != _APPLICATION and (application or version or tables):
             raise ValueError(
                 f"{self.path} is a database of another program, not a store of labels. Give "
@@ -160,66 +158,86 @@ class LabelFile:
                 f"{self.path} was made by another version of tlhelpers (form {version}; this one "
                 f"knows form {_FORM}). Update tlhelpers; nothing was changed."
             )
-        return version
+        return not version
 
     def _make(self):
         """Write the tables into a file that has none."""
         with _transaction(self._connection):
-            if self._check():
-                return  # another process has made them meanwhile
-            for statement in _TABLES:
-                self._connection.execute(statement)
-            self._connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-            self._connection.execute(f"PRAGMA user_version = {_FORM}")
+            if self._is_new():  # no other process has made them meanwhile
+                for statement in _TABLES:
+                    self._connection.execute(statement)
+                self._connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+                self._connection.execute(f"PRAGMA user_version = {_FORM}")
 
-    @contextmanager
-    def _explained(self):
-        try:
-            yield
-        except sqlite3.Error as error:
-            explained = explain(error, self.path)
-            if explained is None:
-                raise
-            raise explained from error
+
+def _not_a_store(path):
+    return ValueError(
+        f"{path} is not a store of labels. Give another name; a CSV file is read by "
+        "LabelStore(…).import_csv. Nothing was changed."
+    )
 
 
 @contextmanager
-def _transaction(connection, kind="IMMEDIATE"):  # which waits for its turn now, not in the middle
-    if connection.in_transaction:
-        yield
-        return
+def _explained(path):
+    """Errors of SQLite become those of the system, with what happened and what to do."""
     try:
-        connection.execute(f"BEGIN {kind}")
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        safe = "This was not saved; what was saved before is still there"
+        if code == sqlite3.SQLITE_NOTADB:
+            raise _not_a_store(path) from error
+        if code == sqlite3.SQLITE_CORRUPT:
+            raise ValueError(
+                f"{path} is damaged ({error}). Make a copy before you try anything; the program "
+                "sqlite3 can recover most of it (.recover)."
+            ) from error
+        if code == sqlite3.SQLITE_FULL:
+            text = f"The disk of {path} is full. {safe}. Make room, then repeat"
+            raise OSError(errno.ENOSPC, text) from error
+        if code == sqlite3.SQLITE_BUSY:
+            text = f"Another program has been writing to {path} for {PATIENCE} s. {safe}. "
+            raise TimeoutError(errno.ETIMEDOUT, f"{text}Close that program, then repeat") from error
+        if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+            text = f"{path} cannot be opened for writing ({error}). {safe}"
+            raise PermissionError(errno.EACCES, text) from error
+        if code == sqlite3.SQLITE_IOERR:
+            text = f"{path} cannot be read or written ({error}). {safe}. "
+            raise OSError(errno.EIO, f"{text}The disk may be full, or gone") from error
+        raise
+
+
+@contextmanager
+def _transaction(connection):
+    try:
+        connection.execute("BEGIN IMMEDIATE")  # waits for its turn now, not in the middle
         yield
         connection.execute("COMMIT")
     except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+        connection.rollback()
         raise
 
 
 # A child process must not inherit open databases: SQLite would believe in locks it does not have.
-_open_files = weakref.WeakSet()
-_held = []
+_open_files: weakref.WeakSet[LabelFile] = weakref.WeakSet()
+_held: list[LabelFile] = []
 
 
-def _before_fork():
-    _held[:] = list(_open_files)
+def _hold():
+    _held.extend(_open_files)
     for file in _held:
         file._lock.acquire()
         file.close()
 
 
-def _after_fork():
+def _release():
     for file in _held:
         file._lock.release()
     _held.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
-    )
+    os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_release)
 
 
 def _identity(path):

@@ -1,17 +1,17 @@
-"""Rows of a label store: checked before they are written, written once."""
+"""Rows of a label store: checked before they are written, and read from CSV and written to it."""
 
-from __future__ import annotations
-
+import csv
 import math
 import numbers
-import sqlite3
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+import os
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from ..runtime.checks import whole_number
-
-NEWEST = "who = 'model', time DESC, id DESC"  # people before models, then the latest
+from ..runtime.types import StrPath
 
 
 class Label(NamedTuple):
@@ -27,19 +27,17 @@ class Label(NamedTuple):
     withdrawn: str | None
 
 
-COLUMNS = ", ".join(Label._fields)
-
-
 def now() -> str:
     """Return the present time in the form in which it is kept."""
-    return _text(datetime.now(UTC))
+    return as_text(datetime.now(UTC))
 
 
-def _text(time):
+def as_text(time: datetime) -> str:
+    """Return a time in UTC as text; later ones sort behind earlier ones."""
     return time.isoformat(timespec="microseconds")
 
 
-def checked(row: Sequence) -> tuple:
+def checked(row: Sequence[Any]) -> tuple:
     """Return a row to add, with its defaults; or an error that says what is wrong with it."""
     defaults = (None, None, "person", None, 0, None)
     row = tuple(row)
@@ -69,38 +67,88 @@ def checked(row: Sequence) -> tuple:
     return str(item), label if label is None else str(label), who, confidence, round, model
 
 
-def insert(connection: sqlite3.Connection, row: tuple) -> bool:
-    """Write a row with the present time, unless it says what counts already."""
-    item, label, who, *_, model = row
-    counts = connection.execute(
-        "SELECT label, who, model FROM labels WHERE item = ? AND withdrawn IS NULL "
-        "AND (who = 'model') = ? ORDER BY time DESC, id DESC LIMIT 1",
-        (item, who == "model"),
-    ).fetchone()
-    if counts and counts[:2] == (label, who) and (who != "model" or counts[2] == model):
-        return False
-    time = now()
-    (last,) = connection.execute("SELECT max(time) FROM labels WHERE item = ?", (item,)).fetchone()
-    if last and last >= time:  # the clock was set back, or is coarse
-        time = _text(datetime.fromisoformat(last) + timedelta(microseconds=1))
-    connection.execute(
-        f"INSERT INTO labels ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", (*row, time)
-    )
-    return True
+def write_csv(path: StrPath, rows: Iterable[Label]) -> None:
+    """Write rows under their columns' names, whole or not at all; None is an empty field."""
+    path = Path(path).expanduser()
+    beside = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+    try:
+        with open(beside, "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([Label._fields, *rows])
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        raise type(error)(
+            error.errno, f"{path} cannot be written ({error.strerror}). Nothing was lost"
+        ) from error
+    finally:
+        beside.unlink(missing_ok=True)
 
 
-def join(connection: sqlite3.Connection, row: tuple, time: str, withdrawn: str | None) -> bool:
-    """Write a row of another history with its own time, unless this history has it."""
-    item, label, who, *_ = row
-    known = connection.execute(
-        "SELECT id, withdrawn FROM labels WHERE item = ? AND label IS ? AND who = ? AND time = ?",
-        (item, label, who, time),
-    ).fetchone()
-    if known is None:
-        connection.execute(
-            f"INSERT INTO labels ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (*row, time, withdrawn),
+def read_csv(path: StrPath) -> list[tuple]:
+    """Return the rows of a file as `(checked row, time or None, withdrawn or None)`."""
+    path = Path(path).expanduser()
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:  # as Excel writes it, too
+            return list(_rows(file.readlines(), path))
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} is not text in UTF-8 ({error.reason}). Save it as 'CSV UTF-8'. Nothing was "
+            "added."
+        ) from None
+    except csv.Error as error:
+        raise ValueError(f"{path} cannot be read as CSV ({error}). Nothing was added.") from None
+
+
+def _rows(lines, path) -> Iterator[tuple]:
+    above = int(lines[:1] != [] and lines[0].startswith("sep="))  # Excel's own line
+    separator = max(",;\t", key="".join(lines[above : above + 1]).count)
+    reader = csv.reader(lines[above:], delimiter=separator)
+    names = next(reader, [])
+    missing = {"item", "label"} - set(names)
+    if missing:
+        raise ValueError(
+            f"{path} has the columns {', '.join(names) or '(none)'}; it also needs "
+            f"{' and '.join(sorted(missing))}. Nothing was added."
         )
-    elif withdrawn and not known[1]:  # it was taken back in the other history
-        connection.execute("UPDATE labels SET withdrawn = ? WHERE id = ?", (withdrawn, known[0]))
-    return known is None
+    for values in reader:
+        if not any(values):
+            continue  # a blank line, as spreadsheets leave them at the end
+        try:
+            if len(values) != len(names):
+                raise ValueError("it has more or fewer fields than the first line.")
+            fields = {name: value or None for name, value in zip(names, values, strict=True)}
+            time, withdrawn = _time(fields.get("time")), _time(fields.get("withdrawn"))
+            if withdrawn and not time:
+                raise ValueError("it was withdrawn, but has no time.")
+            if not fields["label"] and not time:
+                continue  # not filled in yet
+            row = (fields["item"], fields["label"], fields.get("who") or "person")
+            confidence, number = (_number(fields.get(name)) for name in ("confidence", "round"))
+            yield checked((*row, confidence, number or 0, fields.get("model"))), time, withdrawn
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{path}, line {above + reader.line_num}: {error} Nothing was added."
+            ) from None
+
+
+def _number(text):
+    """A number, a whole one as int; what is none stays as it is, for the check to refuse."""
+    try:
+        number = float(text.replace(",", "."))
+    except (AttributeError, ValueError):
+        return text
+    return int(number) if number.is_integer() else number
+
+
+def _time(text):
+    """A time in UTC, in the form in which times sort; one without a zone is taken as UTC."""
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(
+            f"time is {text!r}; a form such as 2026-01-31T12:00:00+00:00 is expected."
+        ) from None
+    return as_text(time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC))

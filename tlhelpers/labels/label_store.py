@@ -1,20 +1,22 @@
 """Labels on disk: every one that was acknowledged stays, whatever happens to the kernel."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Self
+from datetime import datetime, timedelta
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
-from . import label_csv
+from ..runtime.types import StrPath
+from . import label_rows
 from .label_file import LabelFile
-from .label_rows import COLUMNS, NEWEST, Label, checked, insert, join, now
+from .label_rows import Label
 
-if TYPE_CHECKING:
-    import pandas as pd
+_COLUMNS = ", ".join(Label._fields)
+_INSERT = f"INSERT INTO labels ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_NEWEST = "who = 'model', time DESC, id DESC"  # people before models, then the latest
 
 
 class LabelStore:
@@ -53,7 +55,7 @@ class LabelStore:
     {'187056': 'news'}
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
+    def __init__(self, path: StrPath) -> None:
         self._file = LabelFile(path)
         self.path = self._file.path
 
@@ -61,15 +63,11 @@ class LabelStore:
     def key(content: np.ndarray | str) -> str:
         """Return the key of an item: a hash of its content, 32 hexadecimal digits (of a SHA-256).
 
-        Parameters
-        ----------
-        content : array of numbers or str
-            A picture, of any shape and type, or a text. Equal content has equal keys; the same
-            picture in another size or type of number has another key.
+        Content is a picture, an array of numbers of any shape, or a text. Equal content has equal
+        keys; the same picture in another size or type of number has another key.
         """
         if isinstance(content, str):
-            found = hashlib.sha256(b"text")
-            found.update(content.encode())
+            data = b"text" + content.encode()
         else:
             array = np.ascontiguousarray(content)
             if array.dtype.kind not in "biufc":
@@ -77,9 +75,8 @@ class LabelStore:
                     f"Content of type {type(content).__name__} ({array.dtype}) has no key; an "
                     "array of numbers or a text is expected."
                 )
-            found = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
-            found.update(array)
-        return found.hexdigest()[:32]
+            data = f"{array.dtype.str}{array.shape}".encode() + array.tobytes()
+        return hashlib.sha256(data).hexdigest()[:32]
 
     def add(
         self,
@@ -91,7 +88,9 @@ class LabelStore:
         round: int = 0,
         model: str | None = None,
     ) -> bool:
-        """Keep a label. When this returns, it is on the disk.
+        """Keep a label, and return whether it was new. When this returns, it is on the disk.
+
+        It is not new, and nothing is done, if `who` had said so already and it counts.
 
         Parameters
         ----------
@@ -106,22 +105,17 @@ class LabelStore:
             Of the accumulation, from 0 on.
         model : str, optional
             Version of the model that gave the label, or that asked for it.
-
-        Returns
-        -------
-        bool
-            False if `who` had said so already and it counts, so that nothing was to be done.
         """
         return self.add_many([(item, label, who, confidence, round, model)]) == 1
 
-    def add_many(self, rows: Iterable[Sequence]) -> int:
+    def add_many(self, rows: Iterable[Sequence[Any]]) -> int:
         """Keep many labels, all or none: tuples `(item, label, who, confidence, round, model)`.
 
         The last four may be left out. Returns how many were new.
         """
-        rows = [checked(row) for row in rows]
+        new = [label_rows.checked(row) for row in rows]
         with self._file.writing() as connection:
-            return sum(insert(connection, row) for row in rows)
+            return sum(_add(connection, row) for row in new)
 
     def withdraw(self, item: str, who: str = "person") -> bool:
         """Take back the latest label that `who` gave to an item; what counted before counts again.
@@ -131,15 +125,15 @@ class LabelStore:
         with self._file.writing() as connection:
             done = connection.execute(
                 "UPDATE labels SET withdrawn = ? WHERE id = (SELECT id FROM labels WHERE item = ? "
-                f"AND who = ? AND withdrawn IS NULL ORDER BY {NEWEST} LIMIT 1)",
-                (now(), item, who),
+                f"AND who = ? AND withdrawn IS NULL ORDER BY {_NEWEST} LIMIT 1)",
+                (label_rows.now(), item, who),
             )
         return done.rowcount == 1
 
     def __iter__(self) -> Iterator[Label]:
         rows = self._file.read(
-            f"SELECT {COLUMNS} FROM (SELECT *, min(id) OVER (PARTITION BY item) AS first, "
-            f"row_number() OVER (PARTITION BY item ORDER BY {NEWEST}) AS place FROM labels "
+            f"SELECT {_COLUMNS} FROM (SELECT *, min(id) OVER (PARTITION BY item) AS first, "
+            f"row_number() OVER (PARTITION BY item ORDER BY {_NEWEST}) AS place FROM labels "
             "WHERE withdrawn IS NULL) WHERE place = 1 ORDER BY first"
         )
         return map(Label._make, rows)
@@ -153,29 +147,27 @@ class LabelStore:
     def history(self, item: str | None = None) -> list[Label]:
         """Return all rows ever written, of one item or of all, in the order of their times."""
         which, values = ("", ()) if item is None else ("WHERE item = ?", (item,))
-        query = f"SELECT {COLUMNS} FROM labels {which} ORDER BY time, id"
+        query = f"SELECT {_COLUMNS} FROM labels {which} ORDER BY time, id"
         return list(map(Label._make, self._file.read(query, values)))
 
     def table(self) -> pd.DataFrame:
         """Return the labels that count, as a pandas table."""
-        import pandas as pd
-
         return pd.DataFrame(list(self), columns=Label._fields)
 
     def counts(self) -> pd.DataFrame:
         """Return how many items of each class were labelled in each round, as a pandas table."""
         return self.table().groupby(["label", "round"]).size().unstack(fill_value=0)
 
-    def export_csv(self, path: str | os.PathLike) -> None:
+    def export_csv(self, path: StrPath) -> None:
         """Write the whole history as CSV (UTF-8); the file is there whole or not at all."""
         if os.path.exists(path) and os.path.samefile(path, self.path):
             raise ValueError(
                 f"{path} is the store itself; give the CSV file another name, such as "
                 f"{self.path.stem}.csv. Nothing was written."
             )
-        label_csv.write(path, Label._fields, self.history())
+        label_rows.write_csv(path, self.history())
 
-    def import_csv(self, path: str | os.PathLike) -> int:
+    def import_csv(self, path: StrPath) -> int:
         """Add the labels of a CSV file, all or none; returns how many were new.
 
         Columns `item` and `label` are needed; the others that `export_csv` writes are optional.
@@ -188,11 +180,11 @@ class LabelStore:
         ValueError
             No such columns, or a wrong value; the message names the line. Nothing was added.
         """
-        rows = label_csv.read(path, checked)
+        rows = label_rows.read_csv(path)
         with self._file.writing() as connection:
             return sum(
-                insert(connection, row) if time is None else join(connection, row, time, until)
-                for row, time, until in rows
+                _add(connection, row) if time is None else _join(connection, row, time, withdrawn)
+                for row, time, withdrawn in rows
             )
 
     def close(self) -> None:
@@ -204,3 +196,34 @@ class LabelStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _add(connection, row):
+    """Write a row with the present time, unless it says what counts already."""
+    item, label, who, *_, model = row
+    counts = connection.execute(
+        "SELECT label, who, model FROM labels WHERE item = ? AND withdrawn IS NULL "
+        f"AND (who = 'model') = ? ORDER BY {_NEWEST} LIMIT 1",
+        (item, who == "model"),
+    ).fetchone()
+    if counts and counts[:2] == (label, who) and (who != "model" or counts[2] == model):
+        return False
+    time = label_rows.now()
+    (last,) = connection.execute("SELECT max(time) FROM labels WHERE item = ?", (item,)).fetchone()
+    if last:  # the clock may have been set back, or be coarse
+        next_one = datetime.fromisoformat(last) + timedelta(microseconds=1)
+        time = max(time, label_rows.as_text(next_one))
+    connection.execute(_INSERT, (*row, time, None))
+    return True
+
+
+def _join(connection, row, time, withdrawn):
+    """Write a row of another history with its own time, unless this history has it."""
+    known = connection.execute(  # it may have been taken back in the other history
+        "UPDATE labels SET withdrawn = coalesce(withdrawn, ?) "
+        "WHERE item = ? AND label IS ? AND who = ? AND time = ?",
+        (withdrawn, *row[:3], time),
+    ).rowcount
+    if not known:
+        connection.execute(_INSERT, (*row, time, withdrawn))
+    return not known

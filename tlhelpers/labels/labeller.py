@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from ..images.lazy_images import LazyImages, as_images
+from ..images.lazy_images import Images, LazyImages, as_images
 from .accumulation_run import AccumulationRun
 
 try:
@@ -60,7 +60,7 @@ class Labeller(widgets.VBox):
     def __init__(
         self,
         run: AccumulationRun,
-        images: np.ndarray | LazyImages,
+        images: Images,
         *,
         who: str = "person",
         rounds: int | None = None,
@@ -70,8 +70,7 @@ class Labeller(widgets.VBox):
                 f"Images do not match the run: {len(images)} images, {len(run.keys)} examples in "
                 "the run; the same pool is expected."
             )
-        images = _checked(images)
-        self.run, self.images, self.who = run, images, who
+        self.run, self.images, self.who = run, _checked(images), who
         self.shortcuts = keys_of(run.class_names)
         self.position = None
         self._end = None if rounds is None else run.round + rounds
@@ -80,23 +79,16 @@ class Labeller(widgets.VBox):
         self._message = widgets.HTML()
         self._box = widgets.Text(layout={"width": "20em"}, placeholder="click here, type keys")
         self._box.observe(self._typed, "value")
-        self._effects = []  # for each key in the box, whether its answer still stands
+        self._effects: list[bool] = []  # for each key in the box, whether its answer still stands
         self._latest = -PAUSE
-        self._buttons = [
-            self._button(f"{name} ({key})" if key != name else name, key)
-            for key, name in self.shortcuts.items()
-        ]
-        self._buttons += [self._button("skip (space)", SKIP), self._button("undo (⌫)", UNDO)]
-        super().__init__(
-            [
-                self._progress,
-                self._picture,
-                widgets.HBox(self._buttons, layout={"flex_flow": "row wrap"}),
-                self._box,
-                self._message,
-            ],
-            layout={"align_items": "flex-start"},  # otherwise the picture is stretched
-        )
+        texts = {
+            key: f"{name} ({key})" if key != name else name for key, name in self.shortcuts.items()
+        }
+        texts |= {SKIP: "skip (space)", UNDO: "undo (⌫)"}
+        self._buttons = [self._button(text, key) for key, text in texts.items()]
+        buttons = widgets.HBox(self._buttons, layout={"flex_flow": "row wrap"})
+        rows = [self._progress, self._picture, buttons, self._box, self._message]
+        super().__init__(rows, layout={"align_items": "flex-start"})  # else pictures are stretched
         self._show()
 
     def press(self, key: str) -> None:
@@ -119,9 +111,8 @@ class Labeller(widgets.VBox):
             )
         if key == UNDO:
             back = self.run.undo(self.who)
-            if back is None:
-                return "Nothing to undo in this session.", self.position
-            return "", back
+            nothing = "Nothing to undo in this session.", self.position
+            return nothing if back is None else ("", back)
         if self.position is not None:
             self.run.answer(self.position, self.shortcuts.get(key), who=self.who)
         return "", None
@@ -155,9 +146,8 @@ class Labeller(widgets.VBox):
 
         Errors are shown where the person looks, and nothing moves on.
         """
-        now, before = time.monotonic(), self._latest
-        self._latest = now
-        if now - before < PAUSE:
+        before, self._latest = self._latest, time.monotonic()
+        if self._latest - before < PAUSE:
             self._say("Too quick: ignored.")
             return False
         try:
@@ -180,22 +170,21 @@ class Labeller(widgets.VBox):
         """The next picture that waits, or the one that was undone."""
         waiting, number = self.run.ask(), self.run.round
         over = not len(waiting) or (self._end is not None and number >= self._end)
-        if position is not None and position in waiting:
-            self.position = position
-        else:
-            self.position = None if over else int(waiting[0])
+        if position is None or position not in waiting:
+            position = None if over else int(waiting[0])
+        self.position = position
         labelled = len(self.run.labelled()[0])
-        if self.position is None:
+        if position is None:
             self._progress.value = f"Done: {labelled} labels. Run the next cell."
             self._picture.layout.display = "none"
         else:
             self._progress.value = (
                 f"Round {number}, {len(waiting)} to go. {labelled} of {len(self.images)} labelled."
             )
-            self._picture.value = _png(self.images[self.position])
+            self._picture.value = _png(self.images[position])
             self._picture.layout.display = ""
         for button in self._buttons[:-1]:
-            button.disabled = self.position is None
+            button.disabled = position is None
         self._say(message)
 
 
@@ -216,11 +205,9 @@ def _checked(images):
     images = as_images(images)
     if isinstance(images, LazyImages):
         return images  # read one by one, when they are shown
-    shape, kind = list(images.shape), images.dtype.kind
-    if images.ndim == 4 and shape[-1] == 1:
-        images = images[..., 0]
-    if images.ndim not in (3, 4) or (images.ndim == 4 and shape[-1] != 3):
-        raise ValueError(f"Images have shape {shape}; [n, height, width, 3] is expected.")
+    shape, kind = images.shape, images.dtype.kind
+    if len(shape) < 3 or shape[3:] not in ((), (1,), (3,)):
+        raise ValueError(f"Images have shape {list(shape)}; [n, height, width, 3] is expected.")
     if kind != "f" and images.dtype != np.uint8:
         raise ValueError(
             f"Images are of type {images.dtype}; float in [0, 1] or uint8 is expected."
@@ -230,7 +217,7 @@ def _checked(images):
             f"Images range from {images.min():.4g} to {images.max():.4g}; values in [0, 1] are "
             "expected. Divide by 255, or give uint8."
         )
-    return images
+    return images[..., 0] if shape[3:] == (1,) else images
 
 
 def _png(image):

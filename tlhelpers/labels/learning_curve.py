@@ -1,10 +1,10 @@
 """Learning curves: what the next labels will buy."""
 
 import numbers
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..runtime.checks import whole_number
 
@@ -33,9 +33,8 @@ class LearningCurve:
         The error at each, measured on samples that were not trained on.
     samples : int
         On how many samples each error was measured.
-    draws : int
+    draws, seed : int
         Of the bootstrap.
-    seed : int
 
     Attributes
     ----------
@@ -50,9 +49,9 @@ class LearningCurve:
     Notes
     -----
     The form and its use: Hoiem, Gupta, Li and Shlapentokh-Rothman, "Learning Curves for Analysis
-    of Deep Networks" (2021). The interval covers the chance in the samples, as if
-    each error had been measured on others. It covers neither which labels were drawn nor that the
-    errors may not follow such a curve.
+    of Deep Networks" (2021). The interval covers the chance in the samples, as if each error had
+    been measured on others, but neither which labels were drawn nor that the errors may not follow
+    such a curve.
 
     Examples
     --------
@@ -64,12 +63,7 @@ class LearningCurve:
     """
 
     def __init__(
-        self,
-        labels: Sequence[int],
-        errors: Sequence[float],
-        samples: int,
-        draws: int = 200,
-        seed: int = 0,
+        self, labels: ArrayLike, errors: ArrayLike, samples: int, draws: int = 200, seed: int = 0
     ) -> None:
         labels, errors = np.asarray(labels, float), np.asarray(errors, float)
         if labels.ndim != 1 or labels.shape != errors.shape:
@@ -87,38 +81,32 @@ class LearningCurve:
                 f"Errors range from {errors.min():.3g} to {errors.max():.3g}; shares from 0 to 1 "
                 "are expected. An error is 1 - accuracy."
             )
-        for name, value in (("samples", samples), ("draws", draws)):
-            whole_number(value, name)
+        whole_number(samples, "samples")
+        whole_number(draws, "draws")
         rng = np.random.default_rng(seed)
         # never exactly 0 or 1: also an error that was not seen once can happen
         likely = (errors * samples + 0.5) / (samples + 1)
         weights = 1 / np.sqrt(likely * (1 - likely) / samples)
         self.a, self.b, self.g = (float(p[0]) for p in _fit(labels, errors[None], weights))
-        expected = np.clip(self._at(labels, self.a, self.b, self.g), 0.5 / (samples + 1), 1)
+        expected = np.clip(_at(labels, self.a, self.b, self.g), 0.5 / (samples + 1), 1)
         drawn = rng.binomial(samples, expected, (draws, len(labels))) / samples
         self._draws = _fit(labels, drawn, weights)
 
     def error(self, n: float, level: float = 0.8) -> Forecast:
         """Return the error expected with n labels, and the interval of that level."""
-        return self._forecast(n, lambda *curve: self._at(n, *curve), level)
+        return self._forecast(n, lambda *p: _at(n, *p), level)
 
     def buys(self, n: float, more: float = 100, level: float = 0.8) -> Forecast:
         """Return by how much `more` labels are expected to lower the error, from n labels on."""
         if not isinstance(more, numbers.Real) or not 0 < more < np.inf:
             raise ValueError(f"more is {more!r}; a number above 0 is expected.")
-        return self._forecast(
-            n, lambda *curve: self._at(n, *curve) - self._at(n + more, *curve), level
-        )
+        return self._forecast(n, lambda *p: _at(n, *p) - _at(n + more, *p), level)
 
     def __str__(self) -> str:
         return f"e(n) = {self.a:.3f} + {self.b:.2f} n^{self.g:.2f}"
 
     def __repr__(self) -> str:
         return f"LearningCurve({self})"
-
-    @staticmethod
-    def _at(n, a, b, g):
-        return a + b * n**g
 
     def _forecast(self, n, function, level):
         if not isinstance(n, numbers.Real) or not 1 <= n < np.inf:
@@ -128,6 +116,10 @@ class LearningCurve:
         value = float(function(self.a, self.b, self.g))
         low, high = np.quantile(function(*self._draws), [(1 - level) / 2, (1 + level) / 2])
         return Forecast(value, float(low), float(high))
+
+
+def _at(n, a, b, g):
+    return a + b * n**g
 
 
 def _fit(labels, errors, weights):

@@ -14,7 +14,14 @@ An `AccumulationRun` takes any function of that form.
 from collections.abc import Callable
 
 import numpy as np
+from numpy import ndarray
+from numpy.random import Generator
+from sklearn.cluster import KMeans
+from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
+
+# The form above, as a type.
+Query = Callable[[ndarray, ndarray, ndarray | None, int, Generator], ndarray]
 
 CLUSTERS = 200  # at most: enough for the first choices, and quick
 NAMES = ("random", "typical", "margin", "typical_then_margin")
@@ -22,23 +29,15 @@ START = 5  # labels a class after which the model's doubts say more than cluster
 
 
 def random(
-    features: np.ndarray,
-    labelled: np.ndarray,
-    probabilities: np.ndarray | None,
-    n: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
+    features: ndarray, labelled: ndarray, probabilities: ndarray | None, n: int, rng: Generator
+) -> ndarray:
     """Return any: what every other strategy has to beat."""
     return rng.permutation(_left(features, labelled))[:n]
 
 
 def margin(
-    features: np.ndarray,
-    labelled: np.ndarray,
-    probabilities: np.ndarray | None,
-    n: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
+    features: ndarray, labelled: ndarray, probabilities: ndarray | None, n: int, rng: Generator
+) -> ndarray:
     """Return those where the model hesitates most between its two best classes.
 
     Margin sampling (Scheffer, Decomain and Wrobel, 2001). Without a model they are random.
@@ -51,20 +50,13 @@ def margin(
 
 
 def typical(
-    features: np.ndarray,
-    labelled: np.ndarray,
-    probabilities: np.ndarray | None,
-    n: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
+    features: ndarray, labelled: ndarray, probabilities: ndarray | None, n: int, rng: Generator
+) -> ndarray:
     """Return the most typical of each cluster, clusters without a label first; needs no labels.
 
     As many clusters (k-means on features of length 1) as there will be labels, at most 200.
     Typical is who has near neighbours: TypiClust (Hacohen, Dekel and Weinshall, 2022).
     """
-    from sklearn.cluster import KMeans
-    from sklearn.neighbors import NearestNeighbors
-
     features = np.asarray(features, np.float64)
     features = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
     left = _left(features, labelled)
@@ -75,28 +67,19 @@ def typical(
         neighbours = NearestNeighbors(n_neighbors=min(20, len(features))).fit(features)
         distances, _ = neighbours.kneighbors(features)  # each one is its own first neighbour
     order = np.argsort(distances.mean(axis=1), kind="stable")  # most typical first
-    waiting = [[] for _ in range(clusters)]
-    for position in order[np.isin(order, left)]:
-        waiting[cluster[position]].append(position)
     labels = np.bincount(cluster[np.asarray(labelled, int)], minlength=clusters)
     sizes = np.bincount(cluster, minlength=clusters)
-    chosen = []
-    while len(chosen) < min(n, len(left)):
-        next_one = min(
-            (c for c in range(clusters) if waiting[c]), key=lambda c: (labels[c], -sizes[c])
-        )
-        chosen.append(waiting[next_one].pop(0))
-        labels[next_one] += 1
-    return np.array(chosen, int)
+    turns = []
+    for position in order[np.isin(order, left)]:
+        own = cluster[position]
+        turns.append((labels[own], -sizes[own], own, position))  # few labels first, then large ones
+        labels[own] += 1
+    return np.array([position for *_, position in sorted(turns)[:n]], int)
 
 
 def typical_then_margin(
-    features: np.ndarray,
-    labelled: np.ndarray,
-    probabilities: np.ndarray | None,
-    n: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
+    features: ndarray, labelled: ndarray, probabilities: ndarray | None, n: int, rng: Generator
+) -> ndarray:
     """Return typical ones up to five labels for each class that the model knows, then by margin.
 
     Few labels call for typical examples, many for uncertain ones (Hacohen et al., 2022).
@@ -108,23 +91,3 @@ def typical_then_margin(
 
 def _left(features, labelled):
     return np.setdiff1d(np.arange(len(features)), labelled)
-
-
-def choose(
-    query: Callable,
-    features: np.ndarray,
-    labelled: np.ndarray,
-    probabilities: np.ndarray | None,
-    n: int,
-    rng: np.random.Generator,
-) -> list[int]:
-    """Return what a strategy chooses; ValueError unless these are 1 to n open positions."""
-    chosen = np.asarray(query(features, labelled, probabilities, n, rng)).tolist()
-    whole = all(isinstance(p, int) and 0 <= p < len(features) for p in chosen)
-    new = set(chosen) - set(np.asarray(labelled).tolist())
-    if not whole or len(new) < len(chosen) or not 0 < len(chosen) <= n:
-        raise ValueError(
-            f"The strategy {getattr(query, '__name__', query)} returned {chosen}; 1 to {n} "
-            "different positions that are not labelled yet are expected."
-        )
-    return chosen

@@ -1,17 +1,18 @@
 """Tasks of pictures: digits (installed), flowers (mirror or internet), a folder of one's own."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from sklearn import datasets
 
 from ..backbones.keras_networks import side
 from ..backbones.list_backbones import MOBILENET, provenance
 from ..images import glyphs
 from ..images.lazy_images import ImageFiles
 from ..images.transform_images import Transformed
+from ..runtime.types import StrPath
 from ..storage.find import find_folder
 from . import folder_scan
 from .split import Split
@@ -20,30 +21,18 @@ from .task import Task
 
 def load_digits(backbone: str = "embedded:glyphnet", size: int | None = None) -> Task:
     """Return the task "digits": handwritten digits of scikit-learn, in the backbone's size."""
-    from sklearn.datasets import load_digits
-
     size = side(backbone, size)
-    source, licence = provenance(backbone)
-    digits = load_digits()
+    digits = datasets.load_digits()
     small = np.repeat((digits.images / 16).astype(np.float32)[..., None], 3, axis=-1)
     images = _enlarge(small, size) if size <= 64 else Transformed(small, _enlarge, {"size": size})
     labels = digits.target.astype(np.int64)
     # Samples seem to stand in the order of their writers, so cutting each class in that order
     # probably keeps most writers of the test split out of the others.
-    place = np.zeros(len(labels), np.int64)
-    for label in range(10):
-        where = np.flatnonzero(labels == label)
-        place[where] = np.arange(len(where))
-    split = np.where(place < 60, "train", np.where(place < 90, "validation", "test"))
-    return Task(
-        name="digits",
-        backbone=backbone,
-        class_names=tuple("0123456789"),
-        **_splits(images, labels, split),
-        source=source,
-        target="handwritten digits in scikit-learn (UCI ML Repository; Alpaydin and Kaynak, 1998)",
-        licence=f"backbone {licence}; digits CC BY 4.0",
-    )
+    place = pd.Series(labels).groupby(labels).cumcount()
+    splits = np.where(place < 60, "train", np.where(place < 90, "validation", "test"))
+    target = "handwritten digits in scikit-learn (UCI ML Repository; Alpaydin and Kaynak, 1998)"
+    terms = "digits CC BY 4.0"
+    return _task("digits", backbone, "0123456789", images, labels, splits, target, terms)
 
 
 def _enlarge(images, size):
@@ -73,11 +62,11 @@ def load_flowers(backbone: str = MOBILENET, size: int | None = None) -> Task:
 
     splits = [split(one.path.name) for one in found]
     target = "photos of five kinds of flowers (The TensorFlow Team, 2019; by many photographers)"
-    return _of_files("flowers", backbone, size, found, splits, report, target, "photos CC BY 2.0")
+    return _of_files("flowers", backbone, size, found, splits, target, "photos CC BY 2.0", report)
 
 
 def load_folder(
-    path: str | Path, backbone: str = MOBILENET, size: int | None = None, seed: int = 0
+    path: StrPath, backbone: str = MOBILENET, size: int | None = None, seed: int = 0
 ) -> Task:
     """Return the task "folder": pictures of one's own, laid out as `folder_scan.scan` says."""
     size = side(backbone, size)
@@ -92,27 +81,19 @@ def load_folder(
             f"a folder for each class. {'; '.join(map(': '.join, problems))}".rstrip()
         )
     target = f"pictures in {Path(path).expanduser().resolve().name}"
-    return _of_files("folder", backbone, size, found, splits, report, target, "pictures your own")
+    return _of_files("folder", backbone, size, found, splits, target, "pictures your own", report)
 
 
-def _of_files(name, backbone, size, found, splits, report, target, terms):
-    source, licence = provenance(backbone)
-    class_names = sorted({one.class_name for one in found})
+def _of_files(name, backbone, size, found, splits, *facts):
+    class_names, labels = np.unique([one.class_name for one in found], return_inverse=True)
     images = ImageFiles([one.path for one in found], size)
-    labels = np.array([class_names.index(one.class_name) for one in found])
-    return Task(
-        name=name,
-        backbone=backbone,
-        class_names=tuple(class_names),
-        **_splits(images, labels, splits),
-        source=source,
-        target=target,
-        licence=f"backbone {licence}; {terms}",
-        report=report,
-    )
+    return _task(name, backbone, class_names.tolist(), images, labels, splits, *facts)
 
 
-def _splits(images, labels, splits):
+def _task(name, backbone, class_names, images, labels, splits, target, terms, report=None):
+    source, licence = provenance(backbone)
     everything = Split(images, labels, np.arange(len(labels)))
     names = ("train", "validation", "test")
-    return {name: everything.take(np.flatnonzero(np.equal(splits, name))) for name in names}
+    parts = (everything.take(np.flatnonzero(np.equal(splits, part))) for part in names)
+    licence = f"backbone {licence}; {terms}"
+    return Task(name, backbone, tuple(class_names), *parts, source, target, licence, report)

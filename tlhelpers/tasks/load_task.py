@@ -1,15 +1,14 @@
 """The course's tasks by name."""
 
-from __future__ import annotations
-
 import inspect
-from pathlib import Path
-from typing import Literal, overload
+from collections.abc import Callable
+from typing import Any, Literal, overload
 
+from ..runtime.types import StrPath
 from . import image_tasks, text_tasks
 from .task import Task, TextTask
 
-_LOADERS = {
+_LOADERS: dict[str, Callable[..., Any]] = {
     "digits": image_tasks.load_digits,
     "flowers": image_tasks.load_flowers,
     "folder": image_tasks.load_folder,
@@ -19,26 +18,26 @@ _LOADERS = {
 
 
 @overload
+def load_task(name: Literal["scipy", "ag_news"]) -> TextTask: ...
+@overload
 def load_task(
-    name: Literal["digits", "flowers"], *, backbone: str | None = None, size: int | None = None
+    name: Literal["digits", "flowers"], *, backbone: str | None = ..., size: int | None = ...
 ) -> Task: ...
 @overload
 def load_task(
     name: Literal["folder"],
     *,
-    path: str | Path,
-    backbone: str | None = None,
-    size: int | None = None,
-    seed: int | None = None,
+    path: StrPath,
+    backbone: str | None = ...,
+    size: int | None = ...,
+    seed: int | None = ...,
 ) -> Task: ...
-@overload
-def load_task(name: Literal["scipy", "ag_news"]) -> TextTask: ...
 
 
 def load_task(
     name: str,
     *,
-    path: str | Path | None = None,
+    path: StrPath | None = None,
     backbone: str | None = None,
     size: int | None = None,
     seed: int | None = None,

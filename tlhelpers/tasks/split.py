@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from ..images.lazy_images import LazyImages, as_images
+from ..images.lazy_images import Images, as_images
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 
 class _Samples:
+    labels: np.ndarray
+
     def __post_init__(self):
-        for field in dataclasses.fields(self):
-            object.__setattr__(self, field.name, as_images(getattr(self, field.name)))
-        counts = {field.name: len(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        for name, value in vars(self).items():
+            object.__setattr__(self, name, as_images(value))
+        counts = {name: len(value) for name, value in vars(self).items()}
         if len(set(counts.values())) > 1:
             what = next(iter(counts))
             raise ValueError(
@@ -32,8 +33,7 @@ class _Samples:
 
     def take(self, positions: np.ndarray) -> Self:
         """Return the samples at these positions, as a new split."""
-        fields = dataclasses.fields(self)
-        return type(self)(*(getattr(self, field.name)[positions] for field in fields))
+        return type(self)(*(value[positions] for value in vars(self).values()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Split(_Samples):
     index : int64 `[n]`, which samples of the original data set these are
     """
 
-    images: np.ndarray | LazyImages
+    images: Images
     labels: np.ndarray
     index: np.ndarray
 

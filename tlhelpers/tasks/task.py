@@ -1,19 +1,15 @@
 """A task: what is known already, and disjoint splits of the data to adapt it to."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
+import pandas as pd
 
 from ..backbones import keras_networks
 from ..runtime.checks import whole_number
 from .split import Split, TextSplit
-
-if TYPE_CHECKING:
-    import keras
-    import pandas as pd
 
 
 class _Splits:

@@ -14,14 +14,12 @@ from .split import TextSplit
 from .task import TextTask
 
 
-def _split(name, texts, labels, keys, class_names, **facts):
+def _split(name, texts, labels, keys, class_names, source, licence):
     """Samples by a hash of their key: 40 in 100 train, 30 validate, 30 test, at any size."""
     place = np.array([int(hashlib.sha256(key.encode()).hexdigest(), 16) % 10 for key in keys])
-    everything = TextSplit(
-        np.array(texts, object), np.array(labels, np.int64), np.arange(len(texts))
-    )
-    parts = (place < 4, (place >= 4) & (place < 7), place >= 7)
-    return TextTask(name, tuple(class_names), *(everything.take(part) for part in parts), **facts)
+    everything = TextSplit(np.array(texts, object), np.array(labels), np.arange(len(texts)))
+    parts = (everything.take(part) for part in (place < 4, (place >= 4) & (place < 7), place >= 7))
+    return TextTask(name, tuple(class_names), *parts, source, licence)
 
 
 # Sub-packages of SciPy that a reader can tell apart, with the words that would give each away.
@@ -52,7 +50,7 @@ def load_scipy() -> TextTask:
     Those with fewer than three words left are left out, and those that stand in more than one
     sub-package. What there is depends a little on the version of SciPy.
     """
-    found, topics = {}, {}
+    found: dict[str, dict[str, str]] = {}  # sentence -> topic -> key of the function that has it
     for topic in _TOPICS:
         package = importlib.import_module(f"scipy.{topic}")
         parts = [importlib.import_module(f"scipy.{topic}.{part}") for part in _PARTS.get(topic, ())]
@@ -60,19 +58,12 @@ def load_scipy() -> TextTask:
             for name in getattr(module, "__all__", ()):
                 text = _summary(getattr(module, name, None), name)
                 if len(text.split()) >= 3:
-                    found.setdefault(text, f"{topic}.{name}")
-                    topics.setdefault(text, set()).add(topic)
-    names = list(_TOPICS)
-    kept = sorted((key, text) for text, key in found.items() if len(topics[text]) == 1)
-    return _split(
-        "scipy",
-        [text for _, text in kept],
-        [names.index(key.split(".")[0]) for key, _ in kept],
-        [key for key, _ in kept],
-        names,
-        source="summaries of the functions of the installed SciPy",
-        licence="BSD-3-Clause",
-    )
+                    found.setdefault(text, {}).setdefault(topic, f"{topic}.{name}")
+    kept = sorted((*keys.values(), text) for text, keys in found.items() if len(keys) == 1)
+    keys, texts = zip(*kept, strict=True)
+    labels = [list(_TOPICS).index(key.split(".")[0]) for key in keys]
+    source = "summaries of the functions of the installed SciPy"
+    return _split("scipy", texts, labels, keys, _TOPICS, source, "BSD-3-Clause")
 
 
 _TOPIC_WORDS = re.compile(rf"\b({'|'.join(_TOPICS.values())})\b", re.IGNORECASE)
@@ -120,15 +111,9 @@ def load_ag_news() -> TextTask:
             ) from None
     if len(texts) < 10:
         raise ValueError(f"{path} holds {len(texts)} articles; ten at least are expected.")
-    return _split(
-        "ag_news",
-        texts,
-        labels,
-        texts,
-        _NEWS_TOPICS,
-        source="AG's corpus of news articles, test part (Zhang, Zhao and LeCun, 2015)",
-        licence="for research; see the corpus",
-    )
+    source = "AG's corpus of news articles, test part (Zhang, Zhao and LeCun, 2015)"
+    licence = "for research; see the corpus"
+    return _split("ag_news", texts, labels, texts, _NEWS_TOPICS, source, licence)
 
 
 def _plain(text):
