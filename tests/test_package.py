@@ -26,8 +26,11 @@ def test_import_is_light():
 
 @pytest.mark.parametrize("name", tl.__all__)
 def test_public_name_exists_and_says_what_it_does(name):
-    """Every public name can be reached and has a docstring."""
-    assert getattr(tl, name).__doc__
+    """Every public name can be reached, begins with a full sentence, and shows an example."""
+    text = getattr(tl, name).__doc__
+    assert text.split("\n\n")[0].rstrip().endswith((".", ":"))
+    if name not in tl._MODULES:
+        assert ">>> " in text
 
 
 def test_unknown_name_lists_the_public_ones():

@@ -55,6 +55,17 @@ class Labeller(widgets.VBox):
         ipywidgets is not installed.
     ValueError
         Images do not match the run, or are of another form.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from tlhelpers import LabelStore
+    >>> images = np.random.default_rng(0).random((12, 8, 8, 3))
+    >>> with tempfile.TemporaryDirectory() as folder, LabelStore(f"{folder}/labels") as store:
+    ...     run = AccumulationRun(store, images, images.reshape(12, -1), ("cat", "dog"))
+    ...     Labeller(run, images).press("d")
+    ...     len(run.labelled()[0])
+    1
     """
 
     def __init__(

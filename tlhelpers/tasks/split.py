@@ -46,6 +46,11 @@ class Split(_Samples):
         when they are needed
     labels : int64 `[n]`, positions in the task's `class_names`
     index : int64 `[n]`, which samples of the original data set these are
+
+    Examples
+    --------
+    >>> Split(np.zeros((2, 8, 8, 3)), [0, 1], [0, 1])
+    Split(2 images of [8, 8, 3])
     """
 
     images: Images
@@ -78,6 +83,11 @@ class TextSplit(_Samples):
     texts : object array `[n]` of str
     labels : int64 `[n]`, positions in the task's `class_names`
     index : int64 `[n]`, which samples of the original data set these are
+
+    Examples
+    --------
+    >>> TextSplit(np.array(["a", "b"], object), [0, 1], [0, 1])
+    TextSplit(2 texts)
     """
 
     texts: np.ndarray

@@ -74,6 +74,12 @@ class Task(_Splits):
         Where the backbone's knowledge and the pictures come from, and their terms.
     report : pandas.DataFrame or None
         For pictures in files: those that could not be used, why, and what was done.
+
+    Examples
+    --------
+    >>> from tlhelpers import load_task
+    >>> load_task("digits").few(2)
+    Split(20 images of [32, 32, 3])
     """
 
     name: str
@@ -111,6 +117,12 @@ class TextTask(_Splits):
         Disjoint. Choose on `validation`; look at `test` once.
     source, licence : str
         Where the texts come from, and their terms.
+
+    Examples
+    --------
+    >>> from tlhelpers import load_task
+    >>> load_task("scipy").few(1)
+    TextSplit(11 texts)
     """
 
     name: str
