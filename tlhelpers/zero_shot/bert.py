@@ -60,8 +60,8 @@ class Bert:
             import safetensors  # noqa: F401  (keras_hub reads the weights with it)
 
             published = keras_hub.models.BertTokenizer.from_preset(str(folder))
-            words = published.get_vocabulary()
-            self.tokenizer = keras_hub.models.BertTokenizer(words, lowercase=False)
+            self.lower, words = published.lowercase, published.get_vocabulary()
+            self.tokenizer = keras_hub.models.BertTokenizer(words, strip_accents=self.lower)
             self.backbone = keras_hub.models.BertBackbone.from_preset(str(folder), dtype="float32")
         except (ImportError, tf.errors.NotFoundError) as error:
             raise ImportError(
@@ -77,18 +77,15 @@ class Bert:
                 f"max_tokens is {max_tokens}; this model has {limit} positions: give 3 to {limit}."
             )
         self.max_tokens = max_tokens or min(256, limit)
-        self.lower = published.lowercase
         version = f"{self.max_tokens} {tf.__version__} {keras_hub.__version__}"
         self.fingerprint = f"{files_digest(folder / name for name in FILES)} {version}"
 
-        @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32)] * 2)
-        def forward(tokens, mask):
-            inputs = {"token_ids": tokens, "padding_mask": mask, "segment_ids": 0 * tokens}
-            vectors = self.backbone(inputs, training=False)["sequence_output"]
-            weights = tf.cast(mask, vectors.dtype)[..., None]
-            return tf.reduce_sum(weights * vectors, 1) / tf.reduce_sum(weights, 1)
-
-        self._forward = forward
+    @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32)] * 2)
+    def _forward(self, tokens, mask):
+        inputs = {"token_ids": tokens, "padding_mask": mask, "segment_ids": 0 * tokens}
+        vectors = self.backbone(inputs, training=False)["sequence_output"]
+        weights = tf.cast(mask, vectors.dtype)[..., None]
+        return tf.reduce_sum(weights * vectors, 1) / tf.reduce_sum(weights, 1)
 
     def __call__(self, texts: list[str]) -> tuple[np.ndarray, int]:
         """Return vectors, and how many texts were cut."""
@@ -96,8 +93,7 @@ class Bert:
         plain = [_as_bert_reads(text, self.lower) for text in texts]
         tokens = [np.asarray(ids, np.int32) for ids in self.tokenizer(plain)]
         room = self.max_tokens - 2
-        rows = [[start, *ids[:room], end] for ids in tokens]
-        empty = self.tokenizer.pad_token_id
+        rows, empty = [[start, *ids[:room], end] for ids in tokens], self.tokenizer.pad_token_id
         padded = keras.utils.pad_sequences(rows, padding="post", value=empty)
         mask = keras.utils.pad_sequences([[1] * len(ids) for ids in rows], padding="post")
         cut = sum(len(ids) > room for ids in tokens)
@@ -105,13 +101,10 @@ class Bert:
 
 
 def _as_bert_reads(text, lower):
-    """Spaces for all that separates, no control characters; in lower case without accents.
+    """Spaces for all that separates, no control characters, perhaps lower case.
 
-    The published tokenizer does so; KerasHub's leaves accents and takes other letters for "ß".
+    KerasHub's tokenizer keeps control characters, and its lower case has other letters for "ß".
     """
     text = " ".join(text.split())
     text = "".join(c for c in text if c == " " or unicodedata.category(c)[0] != "C")
-    if not lower:
-        return text
-    decomposed = unicodedata.normalize("NFD", text.lower())
-    return "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
+    return text.lower() if lower else text

@@ -36,7 +36,7 @@ class TextEncoder:
         Of a BERT: longer texts are cut there, and a warning says how many were when they are
         encoded. 256 by default, or as many as the model has positions.
     progress : bool
-        Show a bar while the encoder is downloaded.
+        Of a download.
 
     Attributes
     ----------
@@ -88,8 +88,7 @@ class TextEncoder:
         batch_size : int
             Texts a pass; texts of about the same length are taken together.
         cache : bool
-            Keep the vectors in the folder `TLHELPERS_CACHE`, under a key made of the texts and the
-            encoder.
+            Keep the vectors in the folder `TLHELPERS_CACHE`, by texts and encoder.
         progress : bool
             Show a bar when it takes over two seconds.
 

@@ -155,13 +155,12 @@ def _one_each(descriptions, names):
         )
     if hasattr(descriptions, "columns"):  # a DataFrame, which would be a list of column names
         descriptions = np.asarray(descriptions)
-    descriptions = list(descriptions)
     if len(descriptions) != len(names):
         raise ValueError(
             f"Descriptions do not match classes: {len(descriptions)} descriptions, {len(names)} "
             "class names; one (or several in one array) a class is expected."
         )
-    return descriptions
+    return list(descriptions)
 
 
 def _vectors(x, what, d=None, one=False):
