@@ -2,6 +2,7 @@
 
 import os
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -93,7 +94,7 @@ def export_module(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f"{folder} holds something already. Give the name of a new folder.")
     with whole_folder(folder) as empty:
-        with _nothing_frozen(model), _in_float32(model):  # traced up to the end of saving
+        with _for_others(model):  # traced up to the end of saving
             module, signature = _as_module(model)
             tf.saved_model.save(module, str(empty), {"serving_default": signature})
         card = _card(model, folder.name, module, signature, about, licence, measured)
@@ -129,28 +130,28 @@ def _as_module(model):
     """The model as a TF Hub module, on copies of its variables that are named by layer."""
     layers = all_layers(model)
     modules = [layer for layer in layers if isinstance(layer, HubLayer)]
-    shared = {id(weight) for layer in modules for weight in layer.weights}
+    shared = {id(weight.value) for layer in modules for weight in layer.weights}
     # the head beside a module gets the module's prefix, so that blocks are still told by name
     within = common_prefix([w.value.name for w in modules[0].weights]) if len(modules) == 1 else ""
 
     def named(weight):
-        if id(weight) in shared:
+        if id(weight.value) in shared:
             return weight.value  # its module computes with this very variable
         name = within + weight.path.removeprefix(f"{model.name}/")
         return tf.Variable(weight.value, name=name, trainable=weight.trainable)
 
     train = [named(weight) for weight in model.trainable_variables]
     fixed = [named(weight) for weight in model.non_trainable_variables]
-    moves = [id(weight) not in shared for weight in model.non_trainable_variables]
     taken = model.inputs[0]
-    dtype = "float32" if "float" in taken.dtype else taken.dtype  # see _in_float32
-    spec = tf.TensorSpec(taken.shape, dtype, _input_name(model))
+    dtype = "float32" if "float" in taken.dtype else taken.dtype  # see _for_others
+    name = "images" if taken.shape[3:] == (3,) else "inputs"  # as TF Hub calls them
+    spec = tf.TensorSpec(taken.shape, dtype, "sentences" if dtype == "string" else name)
 
     @tf.function(autograph=False)
     def call(inputs, training=False):
         outputs, updates = model.stateless_call(train, fixed, inputs, training=training)
-        for variable, update, mine in zip(fixed, updates, moves, strict=True):
-            if training and mine:
+        for variable, update in zip(fixed, updates, strict=True):
+            if training and id(variable) not in shared:
                 variable.assign(update)
         return outputs
 
@@ -164,7 +165,7 @@ def _as_module(model):
     module.__call__ = call
     module.variables, module.trainable_variables = train + fixed, train
     module.regularization_losses = [
-        _loss(weight.regularizer, variable)
+        tf.function(partial(weight.regularizer, variable), input_signature=[], autograph=False)
         for weight, variable in zip(model.trainable_variables, train, strict=True)
         if weight.regularizer is not None
     ]
@@ -175,58 +176,38 @@ def _as_module(model):
 
 
 @contextmanager
-def _in_float32(model):
-    """The model without mixed precision, for the time being: who loads it may have no such GPU."""
-    mixed = [
-        (layer, layer.dtype_policy)
-        for layer in all_layers(model)
-        if layer.dtype_policy.name.startswith("mixed_")
-    ]
-    try:
-        for layer, _ in mixed:
-            layer.dtype_policy = "float32"
-        yield
-    finally:
-        for layer, policy in mixed:
-            layer.dtype_policy = policy
+def _for_others(model):
+    """The model with nothing frozen and in float32 only, for the time being.
 
-
-@contextmanager
-def _nothing_frozen(model):
-    """The model with all its layers trainable, for the time being."""
-    layers = [(layer, layer.trainable) for layer in all_layers(model)]
+    Who loads it chooses what to freeze, and may have no GPU for mixed precision.
+    """
+    layers = [(layer, layer.trainable, layer.dtype_policy) for layer in all_layers(model)]
     weights = [(weight, weight.trainable) for weight in model.variables]
     try:
         model.trainable = False  # else True would change nothing in a model that is True already
         model.trainable = True
+        for layer, _, policy in layers:
+            if policy.name.startswith("mixed_"):
+                layer.dtype_policy = "float32"
         yield
     finally:
-        for layer, trainable in layers:
+        for layer, trainable, policy in layers:
             layer.trainable = trainable
+            if policy.name.startswith("mixed_"):
+                layer.dtype_policy = policy
         for weight, trainable in weights:
             weight.trainable = trainable
-
-
-def _loss(regularizer, variable):
-    return tf.function(lambda: regularizer(variable), input_signature=[], autograph=False)
-
-
-def _input_name(model):
-    """TF Hub's name for the input: images, sentences, or just inputs."""
-    (inputs,) = model.inputs
-    if inputs.dtype == "string":
-        return "sentences"
-    return "images" if len(inputs.shape) == 4 and inputs.shape[-1] == 3 else "inputs"
 
 
 def _card(model, name, module, signature, about, licence, measured):
     layers = [layer for layer in all_layers(model) if isinstance(layer, HubLayer)]
     blocks = dict.fromkeys(name_blocks([variable.name for variable in module.variables]))
+    ((spec,), _) = signature.structured_input_signature
     return CARD.format(
         name=name,
         about=about or "Say here what the model is for, and what it is not for.",
-        input_name=_input_name(model),
-        takes=tensors.describe(signature.structured_input_signature[0][0]),
+        input_name=spec.name,
+        takes=tensors.describe(spec),
         gives=tensors.describe(signature.structured_outputs["default"]),
         parameters=model.count_params(),
         blocks=", ".join(blocks),

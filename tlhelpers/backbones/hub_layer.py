@@ -1,11 +1,11 @@
 """A TF Hub module as a native, trainable Keras 3 layer."""
 
-from __future__ import annotations
-
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from types import SimpleNamespace
+from typing import Any, Self
 
 import keras
 import tensorflow as tf
@@ -14,9 +14,7 @@ from ..runtime import replicas
 from ..runtime.checks import one_of
 from . import saved_model, tensors
 from .module_blocks import ModuleBlocks
-from .module_weights import adopt_weights
-from .safe_mode import refuse_in_safe_mode
-from .saved_function import choose_output, read_function
+from .saved_function import SavedFunction
 
 
 @keras.saving.register_keras_serializable(package="tlhelpers")
@@ -89,20 +87,20 @@ class HubLayer(ModuleBlocks):
 
     def __init__(
         self,
-        handle: str | os.PathLike | Callable,
+        handle: Any,
         *,
         trainable: bool = False,
-        arguments: dict | None = None,
+        arguments: dict[str, Any] | None = None,
         tags: list[str] | None = None,
         signature: str | None = None,
         signature_outputs_as_dict: bool | None = None,
         output_key: str | None = None,
-        output_shape: Sequence | dict | None = None,
+        output_shape: Any = None,
         load_options: tf.saved_model.LoadOptions | None = None,
         batch_norm: str = "frozen",
         input_shape: Sequence[int | None] | None = None,
-        dtype: object = None,
-        **kwargs: object,
+        dtype: Any = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(trainable=trainable, dtype="float32", **kwargs)
         one_of(batch_norm, "batch_norm", ("frozen", "update"))
@@ -131,27 +129,24 @@ class HubLayer(ModuleBlocks):
             self._module, self.fingerprint = handle, None
         else:
             self._module, self.fingerprint = saved_model.load(self.handle, tags, load_options)
-        self._function = read_function(self._module, handle, signature)
+        self._function = SavedFunction(self._module, handle, signature)
         self.supports_jit = not self._function.needs_strings
-        self.input_spec = tensors.input_spec(self._function.takes)
+        shape = getattr(self._function.takes, "shape", None)  # false if its rank is open
+        self.input_spec = keras.layers.InputSpec(shape=tuple(shape)) if shape else None
         self.autocast = tf.as_dtype(self.compute_dtype).is_floating
-        found = adopt_weights(self._module, self._function)
-        self._weights, self._blocks = found.weights, found.blocks
-        self._statistics, self._may_train = found.statistics, found.may_train
+        self._adopt_weights(self._module, self._function)
         self._let_train(self.blocks if trainable else (), trainable)
         self.built = True
 
     @property
-    def resolved_object(self) -> object:
+    def resolved_object(self) -> Any:
         """The loaded module."""
         return self._module
 
-    # Calling it -------------------------------------------------------------------------------
-
-    def __call__(self, inputs: object, *args: object, **kwargs: object) -> object:
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         return super().__call__(tensors.as_tensors(inputs, self._function.takes), *args, **kwargs)
 
-    def call(self, inputs: object, training: object = None) -> object:
+    def call(self, inputs: Any, training: Any = None) -> Any:
         """Return what the module gives."""
         if self._given.signature:
             self._check_trainable()
@@ -159,27 +154,33 @@ class HubLayer(ModuleBlocks):
             replicas.check_made_here(self.name, self.trainable_weights)
             if self.batch_norm == "update" and self._statistics:
                 replicas.check_statistics(self.name)
-
-        def compute(training):
-            return self._function.compute(inputs, self._given.arguments, training=training)
-
+        compute = partial(self._function.compute, inputs, self._given.arguments)
         inference = not self.trainable or (self.batch_norm == "frozen" and self._statistics)
         if tf.is_tensor(training) and not inference:
-            outputs = tf.cond(training, lambda: compute(True), lambda: compute(False))
+            outputs = tf.cond(
+                training, *(partial(compute, training=mode) for mode in (True, False))
+            )
         else:
-            outputs = compute(not inference and bool(training))
-        if self._given.output_key is not None:
-            outputs = choose_output(outputs, self._given.output_key)
-        if self._given.output_shape is not None:
-            tensors.set_shapes(outputs, inputs, self._given.output_shape)
+            outputs = compute(training=not inference and bool(training))
+        key, shapes = self._given.output_key, self._given.output_shape
+        if key is not None:
+            if not isinstance(outputs, dict):
+                raise ValueError(f"output_key={key!r} is given, but the output is not a dict.")
+            if key not in outputs:
+                raise ValueError(f"output_key is {key!r}; the module gives {sorted(outputs)}.")
+            outputs = outputs[key]
+        if shapes is not None:
+            batch = tf.nest.flatten(inputs)[0].shape[:1]
+            tf.nest.map_structure(
+                lambda output, shape: output.set_shape(batch.concatenate(shape)),
+                outputs,
+                tensors.as_shapes(shapes),
+            )
         return outputs
-
-    # What Keras asks --------------------------------------------------------------------------
 
     @property
     def compute_dtype(self) -> str:
-        """Type of the input."""
-        # Sequential makes its input of this type
+        """Type of the input; Sequential makes its own of this type."""
         given = self._given.dtype
         return given or getattr(getattr(self._function.takes, "dtype", None), "name", "float32")
 
@@ -188,30 +189,31 @@ class HubLayer(ModuleBlocks):
     @property
     def input_shape(self) -> tuple:
         """Shape of the input, with the batch."""
-        given = self._given.input_shape
-        if given is None and self.input_spec is None:
+        if self._given.input_shape is not None:
+            return (None, *self._given.input_shape)
+        if self.input_spec is None:
             raise AttributeError(f"The shape of the input of {self.name} is not known.")
-        return self.input_spec.shape if given is None else (None, *given)
+        return self.input_spec.shape
 
-    def compute_output_shape(self, input_shape: object) -> object:
+    def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output."""
-        shapes = tensors.as_shapes(input_shape)
         takes = self._function.takes or tf.TensorSpec(None, self.compute_dtype)
-        specs = tensors.map_up_to(lambda spec, s: tf.TensorSpec(s, spec.dtype), takes, shapes)
-        outputs = self._trace(specs)
-        return tf.nest.map_structure(lambda spec: tuple(spec.shape), outputs)
-
-    def compute_output_spec(self, inputs: object, training: object = None) -> object:
-        """Return the output as `keras.KerasTensor`."""
-        outputs = self._trace(tf.nest.map_structure(tensors.spec_of, inputs))
-        return tf.nest.map_structure(tensors.keras_tensor, outputs)
-
-    def _trace(self, specs):
-        return (
-            tf.function(self.call, autograph=False).get_concrete_function(specs).structured_outputs
+        inputs = keras.tree.map_structure_up_to(
+            takes,
+            lambda spec, shape: keras.KerasTensor(shape, spec.dtype.name),
+            takes,
+            tensors.as_shapes(input_shape),
         )
+        outputs = self.compute_output_spec(inputs)
+        return tf.nest.map_structure(lambda output: output.shape, outputs)
 
-    def get_config(self) -> dict:
+    def compute_output_spec(self, inputs: Any, training: Any = None) -> Any:
+        """Return the output as `keras.KerasTensor`."""
+        specs = tf.nest.map_structure(tensors.spec_of, inputs)
+        traced = tf.function(self.call, autograph=False).get_concrete_function(specs)
+        return tf.nest.map_structure(tensors.keras_tensor, traced.structured_outputs)
+
+    def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs to make the layer again."""
         if not isinstance(self.handle, str):
             raise NotImplementedError(
@@ -220,9 +222,7 @@ class HubLayer(ModuleBlocks):
             )
         config = {**super().get_config(), "handle": self.handle, "batch_norm": self.batch_norm}
         del config["dtype"]
-        config |= {
-            key: value for key, value in vars(self._given).items() if value not in (None, {})
-        }
+        config |= {key: x for key, x in vars(self._given).items() if x not in (None, {})}
         for key in ("arguments", "output_shape"):
             try:
                 json.dumps(config.get(key))
@@ -233,15 +233,15 @@ class HubLayer(ModuleBlocks):
         free = {id(weight) for weight in self.trainable_weights}
         if self.trainable and free != self._may_train:
             pairs = self._blocks.items()
-            config["unfrozen"] = [name for name, ws in pairs if any(id(w) in free for w in ws)]
+            config["unfrozen"] = [name for name, ws in pairs if any(w.trainable for w in ws)]
         return config
 
     @classmethod
-    def from_config(cls, config: dict) -> HubLayer:
-        """Make the layer again; see `safe_mode` for which modules Keras' safe mode allows."""
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make the layer again; see `refuse_in_safe_mode` for what Keras' safe mode allows."""
         config = dict(config)
         unfrozen = config.pop("unfrozen", None)
-        refuse_in_safe_mode(config.get("handle"))
+        saved_model.refuse_in_safe_mode(config.get("handle"))
         layer = cls(**config)
         if unfrozen is not None:
             layer.unfreeze(unfrozen)

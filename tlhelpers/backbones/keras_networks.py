@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from typing import Any
 
 import keras
 
@@ -14,53 +15,30 @@ from .mobilenet_v2 import with_weights_of
 
 _PLACE = "https://storage.googleapis.com/tensorflow/keras-applications/"
 _END = "_weights_tf_dim_ordering_tf_kernels_notop.h5"
-# network: (weights without the head, checksum, how pixels are prepared, smallest side, side)
+_INCEPTION = f"inception_v3/inception_v3{_END}"
+_EFFICIENTNET = "efficientnet_v2/efficientnetv2-b0_notop.h5"
+_MOBILENET = "mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
+# network: weights without the head, checksum, how pixels are prepared, smallest side
 _APPLICATIONS = {
-    "VGG16": (f"vgg16/vgg16{_END}", "md5:6d6bbae143d832006294945121d1f1fc", "caffe", 32, 224),
-    "ResNet50": (
-        f"resnet/resnet50{_END}",
-        "md5:4d473c1dd8becc155b73f8504c6f6626",
-        "caffe",
-        32,
-        224,
-    ),
-    "InceptionV3": (
-        f"inception_v3/inception_v3{_END}",
-        "md5:bcbd6486424b2319ff4ef7d526e38f63",
-        "tf",
-        75,
-        299,
-    ),
-    "MobileNetV2": (
-        "mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
-        None,  # Keras publishes no checksum for it
-        "tf",
-        32,
-        224,
-    ),
-    "EfficientNetV2B0": (
-        "efficientnet_v2/efficientnetv2-b0_notop.h5",
-        "md5:893217f2bb855e2983157299931e43ff",
-        "255",  # the network itself scales them from there
-        32,
-        224,
-    ),
+    "VGG16": (f"vgg16/vgg16{_END}", "md5:6d6bbae143d832006294945121d1f1fc", "caffe", 32),
+    "ResNet50": (f"resnet/resnet50{_END}", "md5:4d473c1dd8becc155b73f8504c6f6626", "caffe", 32),
+    "InceptionV3": (_INCEPTION, "md5:bcbd6486424b2319ff4ef7d526e38f63", "tf", 75),
+    "MobileNetV2": (_MOBILENET, None, "tf", 32),  # Keras publishes no checksum for it
+    # the network itself scales pixels from 255
+    "EfficientNetV2B0": (_EFFICIENTNET, "md5:893217f2bb855e2983157299931e43ff", "255", 32),
 }
 
 
 def side(handle: str, wanted: int | None = None) -> int:
     """Return the side of the pictures for a backbone: the wanted one, or that it was made for.
 
-    Raises
-    ------
-    ValueError
-        A backbone that is unknown or takes no pictures; a side that it cannot take.
+    ValueError for a backbone that is unknown or takes no pictures, or a side that it cannot take.
     """
     if wanted is not None:
         whole_number(wanted, "size", mend="It is the side in pixels.")
     name = _application(handle)
     if name:
-        least, usual = _APPLICATIONS[name][3:]
+        least, usual = _APPLICATIONS[name][3], FACTS[handle][1]
         if wanted is not None and wanted < least:
             raise ValueError(
                 f"Pictures of {wanted} pixels a side are too small for {name}; give size={least} "
@@ -82,13 +60,13 @@ def _side_of_module(handle):
         spec = HubLayer(handle).input_spec
     except UnknownHandle:
         raise _unknown(handle) from None
-    shape = getattr(spec, "shape", None)
-    if shape is not None and (len(shape) != 4 or shape[-1] not in (3, None)):
+    shape = spec.shape if spec else (None,) * 4
+    if len(shape) != 4 or shape[-1] not in (3, None):
         raise ValueError(
             f"{handle} takes inputs of shape {list(shape)}, so it is no backbone for pictures; "
             "[n, height, width, 3] is expected."
         )
-    height, width = shape[1:3] if shape is not None else (None, None)
+    height, width = shape[1:3]
     if height != width:
         raise ValueError(f"{handle} takes pictures of {height} x {width}; squares are expected.")
     return height
@@ -109,22 +87,9 @@ def layer(handle: str, size: int | None = None) -> keras.Layer:
 def network(handle: str, size: int | None = None) -> keras.Model:
     """Return a Keras model, with all its layers, from images in `[0, 1]` to feature vectors.
 
-    Parameters
-    ----------
-    handle : str
-        `embedded:glyphnet`; `keras:<name>` of Keras Applications, with ImageNet's weights; or the
-        address of the MobileNetV2 module on TF Hub, whose weights are put into the same network
-        of Keras Applications.
-    size : int, optional
-        Side of the pictures; the one the backbone was made for by default.
-
-    Raises
-    ------
-    ValueError
-        A handle that is unknown, or another module: a SavedModel is one function. A size that the
-        network cannot take.
-    ConnectionError
-        Weights that are not here and could not be downloaded.
+    For `embedded:glyphnet`, `keras:<name>` of Keras Applications, and TF Hub's MobileNetV2, whose
+    weights are put into the same network of Keras Applications. ValueError for another module (a
+    SavedModel is one function) or size, ConnectionError if the weights could not be downloaded.
     """
     if handle == "embedded:glyphnet":
         side(handle, size)
@@ -202,10 +167,10 @@ def _with_blocks(inception):
 class CaffePreprocessing(keras.layers.Layer):
     """From `[0, 1]` to what VGG16 and ResNet50 take: 0 to 255, BGR, less ImageNet's mean."""
 
-    def call(self, images: object) -> object:
+    def call(self, images: Any) -> Any:
         """Return images `[n, height, width, 3]` as these networks take them."""
         return keras.applications.imagenet_utils.preprocess_input(images * 255.0, mode="caffe")
 
-    def compute_output_shape(self, shape: tuple) -> tuple:
+    def compute_output_shape(self, shape: Any) -> Any:
         """Return the same shape."""
         return shape

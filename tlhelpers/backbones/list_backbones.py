@@ -1,11 +1,6 @@
 """The backbones that the course knows, with what one needs to know to choose one."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import pandas as pd
+import pandas as pd
 
 MOBILENET = "https://tfhub.dev/google/imagenet/mobilenet_v2_100_224/feature_vector/5"
 _KERAS = "Keras Applications; ImageNet"
@@ -33,8 +28,6 @@ def list_backbones() -> pd.DataFrame:
     >>> list_backbones().loc["keras:VGG16", "input_size"]
     np.int64(224)
     """
-    import pandas as pd
-
     columns = ["parameters", "input_size", "imagenet_top1", "source", "licence"]
     table = pd.DataFrame.from_dict(FACTS, orient="index", columns=columns)
     table.insert(0, "size_mb", (table.parameters * 4 / 1e6).round(1))
@@ -43,9 +36,9 @@ def list_backbones() -> pd.DataFrame:
 
 def provenance(handle: str) -> tuple[str, str]:
     """Return where a backbone's knowledge comes from, and its terms, in words."""
+    if handle not in FACTS:
+        return f"{handle}", "see its page"
+    source, licence = FACTS[handle][3:]
     if handle == "embedded:glyphnet":
-        source = "GlyphNet: printed letters of the fonts in matplotlib, warped; no digits"
-        return source, FACTS[handle][4]
-    if handle in FACTS:
-        return f"{handle} ({FACTS[handle][3]})", FACTS[handle][4]
-    return f"{handle}", "see its page"
+        return "GlyphNet: printed letters of the fonts in matplotlib, warped; no digits", licence
+    return f"{handle} ({source})", licence

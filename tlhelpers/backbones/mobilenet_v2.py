@@ -26,10 +26,7 @@ _SLIM = (
 def with_weights_of(model: keras.Model, module: HubLayer) -> keras.Model:
     """Return MobileNetV2 of Keras Applications with the weights of the TF Hub module.
 
-    Raises
-    ------
-    ValueError
-        The module is another network: it has other weights, or gives other features.
+    ValueError if the module is another network: it has other weights, or gives other features.
     """
     known = {}
     for weight in module.weights:

@@ -1,17 +1,41 @@
-"""A layer whose weights are frozen and unfrozen by block."""
-
-from __future__ import annotations
+"""A module's own variables as the weights of a layer, which are frozen and unfrozen by block."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 
-from .block_names import choose_blocks
+from ..runtime.keras_private import share_storage
+from .block_names import choose_blocks, name_blocks, sort_by_use
+from .saved_function import SavedFunction, captured_as, traces
 
 
 class ModuleBlocks(keras.layers.Layer):
-    """What HubLayer offers for partial fine-tuning; HubLayer sets the attributes it reads."""
+    """What HubLayer offers for partial fine-tuning; HubLayer sets the other attributes it reads."""
+
+    def _adopt_weights(self, module: Any, function: SavedFunction) -> None:
+        """Make Keras variables that share the storage of the module's own, in the order of use."""
+        trains = {id(variable) for variable in getattr(module, "trainable_variables", ())}
+        variables = [v for v in getattr(module, "variables", ()) if _keras_can_hold(v)]
+        if function.traces:
+            variables = sort_by_use(function.traces[-1], variables)
+        self._weights = [share_storage(v, trainable=id(v) in trains) for v in variables]
+        self._may_train = {id(weight) for weight in self._weights if weight.trainable}
+        floats = [weight for weight in self._weights if weight.value.dtype.is_floating]
+        self._statistics = [weight for weight in floats if not weight.trainable]
+        blocks: dict[str, list[keras.Variable]] = {}
+        names = name_blocks([weight.value.name for weight in floats])
+        for name, weight in zip(names, floats, strict=True):
+            blocks.setdefault(name, []).append(weight)
+        self._blocks = blocks
+        for loss in getattr(module, "regularization_losses", ()):
+            if not callable(loss):
+                raise ValueError(
+                    "The module's regularization_losses must be functions without arguments that "
+                    f"give a number; one of them is a {type(loss).__name__}."
+                )
+            _attach(loss, self._weights)
 
     @property
     def blocks(self) -> list[str]:
@@ -65,3 +89,33 @@ class ModuleBlocks(keras.layers.Layer):
             )
         if self.trainable and not self.trainable_weights:
             warnings.warn(f"{self.name} is trainable but has zero trainable weights.", stacklevel=3)
+
+
+def _keras_can_hold(variable):
+    """Texts, quantized numbers and open shapes stay the module's own business."""
+    kind = variable.dtype
+    number = kind.is_floating or kind.is_complex or kind.is_integer or kind.is_bool
+    return number and not kind.is_quantized and variable.shape.is_fully_defined()
+
+
+def _attach(loss, weights):
+    """Make a module's regularization loss that of the weight it reads: it counts while that trains.
+
+    A loss that reads none (a plain function) goes to the first weight that may train.
+    """
+    reads = {id(capture) for f in traces(loss) for capture in f.captured_inputs}
+    own = [weight for weight in weights if id(captured_as(weight.value)) in reads]
+    for weight in (own or [weight for weight in weights if weight.trainable])[:1]:
+        weight.regularizer = weight.regularizer or ModuleLosses()
+        weight.regularizer.losses.append(loss)
+
+
+class ModuleLosses(keras.regularizers.Regularizer):
+    """A weight's share of its module's regularization losses."""
+
+    def __init__(self) -> None:
+        self.losses: list[Callable[[], Any]] = []
+
+    def __call__(self, weight: Any) -> Any:
+        """Return their sum."""
+        return sum(loss() for loss in self.losses)

@@ -1,73 +1,76 @@
 """The function that a loaded SavedModel offers: what it takes, and calling it."""
 
 import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
 
 import tensorflow as tf
 
 from ..runtime import replicas
-from . import tensors
+from .tensors import describe
 
 
-@dataclass(frozen=True)
 class SavedFunction:
-    """What a loaded module computes.
+    """What a loaded module computes: itself, or its signature of that name.
 
-    Attributes
-    ----------
-    call : callable
-        The module itself, or one of its signatures.
-    takes : nest of TypeSpec, or None
-        Its first argument; None when it does not tell, or takes several kinds.
-    knows_training : bool
-        Whether it has an argument `training` (which the interface leaves to the module).
-    needs_strings : bool
-        Whether texts or lookup tables occur in it; XLA compiles neither.
-    handle : object
-        Of the module, for messages.
-    is_signature : bool
-        Whether it is a signature, which takes its inputs by name.
+    Raises ValueError, which lists the signatures, if there is none. The handle is for messages.
     """
 
-    call: Callable
-    takes: object
-    knows_training: bool
-    needs_strings: bool
-    handle: object
-    is_signature: bool
+    def __init__(self, module: Any, handle: Any, signature: str | None = None) -> None:
+        self.call = _choose(module, handle, signature)
+        self.handle, self.is_signature = handle, bool(signature)
+        self.traces = traces(self.call)
 
-    def compute(self, inputs: object, arguments: dict, *, training: bool) -> object:
+    @cached_property
+    def takes(self) -> Any:
+        """Specs of the first argument; None if it does not tell, or takes several kinds."""
+        firsts = []
+        for trace in self.traces:
+            positional, named = trace.structured_input_signature
+            if positional:
+                firsts.append(positional[0])
+            elif named:
+                firsts.append(named if len(named) > 1 else next(iter(named.values())))
+        unnamed = [tf.nest.map_structure(_without_name, first) for first in firsts]
+        return unnamed[0] if unnamed and all(spec == unnamed[0] for spec in unnamed) else None
+
+    @cached_property
+    def knows_training(self) -> bool:
+        """Whether it has an argument `training`, which the interface leaves to the module."""
+        if self.traces:
+            return any("training" in trace.function_type.parameters for trace in self.traces)
+        return "training" in inspect.signature(self.call).parameters
+
+    @cached_property
+    def needs_strings(self) -> bool:
+        """Whether texts or lookup tables occur in it; XLA compiles neither."""
+        for trace in self.traces[:1]:
+            graph = trace.graph.as_graph_def()
+            inner = [node for callee in graph.library.function for node in callee.node_def]
+            for node in [*graph.node, *inner]:
+                types = [kind for a in node.attr.values() for kind in (a.type, *a.list.type)]
+                if tf.string.as_datatype_enum in types or node.op.startswith("LookupTable"):
+                    return True
+        return False
+
+    def compute(self, inputs: Any, arguments: dict[str, Any], *, training: bool) -> Any:
         """Return the outputs; ValueError with what the function takes if it is given others."""
-        arguments = dict(arguments)
-        if self.knows_training:
-            arguments["training"] = training
         positional: tuple = (inputs,)
-        if self.is_signature and isinstance(inputs, dict):
-            arguments, positional = {**arguments, **inputs}, ()
-        if not traces(self.call):
+        if self.knows_training:
+            arguments = {**arguments, "training": training}
+        if self.is_signature and isinstance(inputs, dict):  # it takes its inputs by name
+            positional, arguments = (), {**arguments, **inputs}
+        if not self.traces:
             return self.call(*positional, **arguments)
         try:
             return replicas.run_once(self.call, *positional, **arguments)
         except (TypeError, ValueError) as error:  # a loaded function only fails so on its inputs
+            takes = [_in_words(*trace.structured_input_signature) for trace in self.traces]
             raise ValueError(
                 f"The module {self.handle!r} does not take these inputs: "
-                f"({describe_call(positional, arguments)}). It takes {options(self.call)}."
+                f"{_in_words(positional, arguments)}. It takes {' or '.join(dict.fromkeys(takes))}."
             ) from error
-
-
-def read_function(module: object, handle: object, signature: str | None = None) -> SavedFunction:
-    """Return the function of a loaded module: the signature of that name, or the module itself.
-
-    Raises
-    ------
-    ValueError
-        There is none; the message lists the signatures.
-    """
-    call = _choose(module, handle, signature)
-    return SavedFunction(
-        call, _takes(call), _knows_training(call), _needs_strings(call), handle, bool(signature)
-    )
 
 
 def _choose(module, handle, signature):
@@ -94,16 +97,7 @@ def _choose(module, handle, signature):
     return module
 
 
-def choose_output(outputs: object, key: str) -> object:
-    """Return the output of that name; ValueError if there is none."""
-    if not isinstance(outputs, dict):
-        raise ValueError(f"output_key={key!r} is given, but the output is not a dict.")
-    if key not in outputs:
-        raise ValueError(f"output_key is {key!r}; the module gives {sorted(outputs)}.")
-    return outputs[key]
-
-
-def traces(function: Callable) -> list:
+def traces(function: Any) -> list[tf.types.experimental.ConcreteFunction]:
     """Return the ConcreteFunctions behind a loaded object or a function; maybe none."""
     if isinstance(function, tf.types.experimental.ConcreteFunction):
         return [function]
@@ -111,41 +105,11 @@ def traces(function: Callable) -> list:
     return list(getattr(call, "concrete_functions", ()))
 
 
-def _takes(function):
-    firsts = []
-    for trace in traces(function):
-        positional, named = trace.structured_input_signature
-        if positional:
-            firsts.append(positional[0])
-        elif named:
-            firsts.append(named if len(named) > 1 else next(iter(named.values())))
-    unnamed = [tf.nest.map_structure(_without_name, first) for first in firsts]
-    return unnamed[0] if unnamed and all(spec == unnamed[0] for spec in unnamed) else None
-
-
 def _without_name(spec):
     return tf.TensorSpec(spec.shape, spec.dtype) if isinstance(spec, tf.TensorSpec) else spec
 
 
-def _knows_training(function):
-    found = traces(function)
-    if found:
-        return any("training" in trace.function_type.parameters for trace in found)
-    return "training" in inspect.signature(function).parameters
-
-
-def _needs_strings(function):
-    for trace in traces(function)[:1]:
-        graph = trace.graph.as_graph_def()
-        inner = [node for callee in graph.library.function for node in callee.node_def]
-        for node in [*graph.node, *inner]:
-            types = [kind for a in node.attr.values() for kind in (a.type, *a.list.type)]
-            if tf.string.as_datatype_enum in types or node.op.startswith("LookupTable"):
-                return True
-    return False
-
-
-def captured_as(variable: tf.Variable) -> object:
+def captured_as(variable: tf.Variable) -> Any:
     """Return what stands for a variable among the captures of a function.
 
     Its handle; or itself, if it was loaded under a strategy, which gives each device a copy.
@@ -153,13 +117,7 @@ def captured_as(variable: tf.Variable) -> object:
     return variable if hasattr(variable, "values") else variable.handle
 
 
-def describe_call(positional: Sequence, named: dict) -> str:
-    """Return a text for the arguments of a call, or for what a traced function takes."""
-    parts = [tensors.describe(value) for value in positional]
-    return ", ".join(parts + [f"{key}={tensors.describe(value)}" for key, value in named.items()])
-
-
-def options(function: Callable) -> str:
-    """Return a text for what the function takes, one part a trace."""
-    found = [describe_call(*trace.structured_input_signature) for trace in traces(function)]
-    return " or ".join(f"({each})" for each in dict.fromkeys(found))
+def _in_words(positional: Sequence[Any], named: dict[str, Any]) -> str:
+    """The arguments of a call, or what a traced function takes."""
+    named_parts = [f"{key}={describe(value)}" for key, value in named.items()]
+    return f"({', '.join([*map(describe, positional), *named_parts])})"

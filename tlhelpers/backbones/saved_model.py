@@ -1,39 +1,24 @@
-"""Load a SavedModel, or say why not."""
+"""Load a SavedModel, or say why not; which ones Keras may load from a file it does not trust."""
 
 import hashlib
-import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import tensorflow as tf
 
-from ..storage.find_module import find_module
+from ..runtime.keras_private import in_safe_mode
+from ..runtime.types import StrPath
+from ..storage.find_module import find_module, is_packaged
+
+_trusted: set[str] = set()
 
 
-def load(
-    handle: str | os.PathLike,
-    tags: list[str] | None = None,
-    options: tf.saved_model.LoadOptions | None = None,
-) -> tuple[object, str]:
-    """Load the module behind a handle.
+def load(handle: StrPath, tags: list[str] | None = None, options: Any = None) -> tuple[Any, str]:
+    """Return the module behind a handle (see `find_module`), and the SHA-256 of its graph.
 
-    Parameters
-    ----------
-    handle : str or path
-        An embedded handle, a folder or an address; see `find_module`.
-    tags : list of str, optional
-        Which graph of a SavedModel with several.
-    options : tf.saved_model.LoadOptions, optional
-
-    Returns
-    -------
-    module, fingerprint
-        The loaded object, and the SHA-256 of its graph.
-
-    Raises
-    ------
-    ValueError
-        TF1 Hub format; operations of a package that is not imported; no such tags.
-    OSError
-        The files cannot be read.
+    ValueError for TF1 Hub format, operations of a package that is not imported, or other tags;
+    OSError for files that cannot be read.
     """
     path = find_module(handle)
     if (path / "tfhub_module.pb").exists():
@@ -59,3 +44,29 @@ def load(
         ) from error
     graph = min(path.glob("saved_model.pb*"))  # .pb, or .pbtxt where there is only that
     return module, hashlib.sha256(graph.read_bytes()).hexdigest()
+
+
+def refuse_in_safe_mode(handle: Any) -> None:
+    """Raise ValueError if Keras loads in safe mode and the module is not an embedded one.
+
+    A SavedModel is a program: loading it from an address or folder that stands in a file is as
+    good as running that file.
+    """
+    if in_safe_mode() and not is_packaged(handle) and handle not in _trusted:
+        raise ValueError(
+            f"This model holds the module {handle!r}, and loading a module runs the program that "
+            "it is. If you trust that place and who wrote the file, load the model with "
+            "keras.models.load_model(path, safe_mode=False), or call "
+            "keras.config.enable_unsafe_deserialization() first."
+        )
+
+
+@contextmanager
+def trusted(handles: Iterable[Any]) -> Iterator[None]:
+    """Let modules that this process has in use be loaded in safe mode, for the time being."""
+    new = set(handles) - _trusted
+    _trusted.update(new)
+    try:
+        yield
+    finally:
+        _trusted.difference_update(new)

@@ -1,21 +1,13 @@
 """Between what Keras, TensorFlow and plain Python call a tensor, its type and its shape."""
 
-from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 
-def input_spec(takes: object) -> keras.layers.InputSpec | None:
-    """Return a spec to check shapes by; None for several inputs, or open dimensions."""
-    shape = getattr(takes, "shape", None)
-    if shape is None or shape.rank is None:
-        return None
-    return keras.layers.InputSpec(shape=tuple(shape))
-
-
-def input_dtype(dtype: object) -> str | None:
+def input_dtype(dtype: Any) -> str | None:
     """Return the name of a type; None for Keras' policies, which modules do not follow."""
     policy = isinstance(dtype, keras.DTypePolicy | dict) or str(dtype).startswith("mixed_")
     try:
@@ -24,7 +16,7 @@ def input_dtype(dtype: object) -> str | None:
         raise ValueError(f"dtype is {dtype!r}; give a type such as tf.string.") from None
 
 
-def as_tensors(inputs: object, takes: object) -> object:
+def as_tensors(inputs: Any, takes: Any) -> Any:
     """Return Python lists, numbers and strings as tensors of the type the module takes."""
 
     def convert(spec, value):
@@ -34,18 +26,15 @@ def as_tensors(inputs: object, takes: object) -> object:
             return value  # Keras converts it
         return tf.convert_to_tensor(value, spec.dtype)
 
+    if takes is None:
+        return inputs
     try:
-        return inputs if takes is None else map_up_to(convert, takes, inputs)
+        return keras.tree.map_structure_up_to(takes, convert, takes, inputs)
     except (TypeError, ValueError):
         return inputs  # of another structure or type: the call says so
 
 
-def map_up_to(function: Callable, takes: object, nest: object) -> object:
-    """Apply `function(spec, part)` for each spec of what a module takes."""
-    return keras.tree.map_structure_up_to(takes, function, takes, nest)
-
-
-def as_shapes(nest: object) -> object:
+def as_shapes(nest: Any) -> Any:
     """Return a tuple of numbers, or lists and dicts of such, with `tf.TensorShape` as leaves."""
     if isinstance(nest, dict):
         return {key: as_shapes(value) for key, value in nest.items()}
@@ -54,15 +43,7 @@ def as_shapes(nest: object) -> object:
     return tf.TensorShape(nest)
 
 
-def set_shapes(outputs: object, inputs: object, shapes: object) -> None:
-    """Give outputs, tensor by tensor, the batch of the inputs and these shapes."""
-    batch = tf.nest.flatten(inputs)[0].shape[:1]
-    tf.nest.map_structure(
-        lambda output, shape: output.set_shape(batch.concatenate(shape)), outputs, as_shapes(shapes)
-    )
-
-
-def spec_of(tensor: keras.KerasTensor) -> tf.TypeSpec:
+def spec_of(tensor: Any) -> tf.TypeSpec:
     """Return the type spec of a Keras tensor."""
     if getattr(tensor, "ragged", False):
         return tf.RaggedTensorSpec(tensor.shape, tensor.dtype)
@@ -71,7 +52,7 @@ def spec_of(tensor: keras.KerasTensor) -> tf.TypeSpec:
     return tf.TensorSpec(tensor.shape, tensor.dtype)
 
 
-def keras_tensor(output: object) -> keras.KerasTensor:
+def keras_tensor(output: Any) -> keras.KerasTensor:
     """Return the Keras tensor for a symbolic output of a traced function, or for its spec."""
     if output.shape.rank is None:
         raise ValueError(
@@ -86,7 +67,7 @@ def keras_tensor(output: object) -> keras.KerasTensor:
     )
 
 
-def describe(nest: object) -> str:
+def describe(nest: Any) -> str:
     """Return `float32 [None, 8, 8, 3]` for a tensor or a spec; lists and dicts of them as such."""
     if isinstance(nest, dict):
         return f"{{{', '.join(f'{key}: {describe(value)}' for key, value in nest.items())}}}"

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from ..backbones.hub_layer import HubLayer
-from ..backbones.safe_mode import trusted
+from ..backbones.saved_model import trusted
 from ..runtime.checks import plural
 from ..runtime.keras_private import all_layers, optimizer_variables
 from .case import Case, Finding, first_line, not_checked, ok, problem

