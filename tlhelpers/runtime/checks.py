@@ -1,7 +1,7 @@
 """Checks of arguments that many functions share, and words for messages."""
 
 import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 
@@ -28,13 +28,12 @@ def whole_number(
     return number
 
 
-def one_of(value: Any, name: str, choices: Iterable[str]) -> str:
+def one_of(value: Any, name: str, choices: Collection[str]) -> str:
     """Return a text that is among the choices; else ValueError, which lists them.
 
     >>> one_of("pca", "method", ("tsne", "pca"))
     'pca'
     """
-    choices = list(choices)
     if not isinstance(value, str) or value not in choices:
         listed = ", ".join(map(repr, choices))
         raise ValueError(f"{name} is {value!r}; one of {listed} is expected.")

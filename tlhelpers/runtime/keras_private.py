@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from keras.src.saving import serialization_lib
 
 
 def all_layers(model: keras.Layer) -> list[keras.Layer]:
@@ -53,8 +54,6 @@ def in_safe_mode() -> bool:
 
     `from_config` is not told so by Keras, unlike `keras.saving.load_model`.
     """
-    from keras.src.saving import serialization_lib
-
     return bool(serialization_lib.in_safe_mode())
 
 
