@@ -5,24 +5,18 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import tensorflow as tf
 
-from .lazy_images import LazyImages
+from .lazy_images import Images, LazyImages
 
 
 def image_batches(images: LazyImages, batch_size: int) -> tf.data.Dataset:
     """Return batches of LazyImages, in order."""
     spec = tf.TensorSpec((None, *images.shape[1:]), tf.float32)
     stream = tf.data.Dataset.from_generator(lambda: images.parts(batch_size), output_signature=spec)
-    count = -(-len(images) // batch_size)
-    return stream.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
+    return _of_length(stream, len(images), batch_size).prefetch(2)
 
 
 def labelled_batches(
-    images: np.ndarray | LazyImages,
-    labels: np.ndarray,
-    batch_size: int,
-    *,
-    shuffle: bool = False,
-    seed: int = 0,
+    images: Images, labels: np.ndarray, batch_size: int, *, shuffle: bool = False, seed: int = 0
 ) -> tf.data.Dataset:
     """Return batches `(images, labels)`; with `shuffle` in another order in each pass."""
     if not isinstance(images, LazyImages):
@@ -34,9 +28,7 @@ def labelled_batches(
     def orders():
         yield rng.permutation(len(labels)) if shuffle else np.arange(len(labels))
 
-    count = -(-len(labels) // batch_size)
-    stream = batches_in(orders, images, labels, batch_size)
-    return stream.apply(tf.data.experimental.assert_cardinality(count))
+    return _of_length(batches_in(orders, images, labels, batch_size), len(labels), batch_size)
 
 
 def batches_in(
@@ -45,12 +37,7 @@ def batches_in(
     labels: np.ndarray,
     batch_size: int,
 ) -> tf.data.Dataset:
-    """Return batches `(images, labels)` in these orders, one order after the other.
-
-    Parameters
-    ----------
-    orders : callable that gives an iterable of arrays of positions
-    """
+    """Return batches `(images, labels)` in these orders of positions, one after the other."""
 
     def generate():
         for order in orders():
@@ -71,3 +58,7 @@ def shared_by_data(stream: tf.data.Dataset) -> tf.data.Dataset:
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return stream.with_options(options)
+
+
+def _of_length(stream, count, batch_size):
+    return stream.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))

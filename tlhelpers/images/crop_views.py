@@ -4,13 +4,11 @@ import copy
 
 import numpy as np
 
-from .lazy_images import ImageFiles, LazyImages
+from .lazy_images import ImageFiles, Images
 from .transform_images import transform_images
 
 
-def crop_views(
-    images: np.ndarray | LazyImages, part: float = 0.75
-) -> list[np.ndarray | LazyImages]:
+def crop_views(images: Images, part: float = 0.75) -> list[Images]:
     """Return seven looks at each picture: its middle square, all of it, and five smaller squares.
 
     The squares lie in the corners and in the middle, and are resized to the size of the images.
@@ -25,10 +23,6 @@ def crop_views(
     part : float
         Side of the smaller squares, as a share of the picture's shorter side.
 
-    Returns
-    -------
-    list of arrays or LazyImages, each like `images`
-
     Examples
     --------
     >>> import numpy as np
@@ -38,23 +32,21 @@ def crop_views(
     if not 0 < part <= 1:
         raise ValueError(f"part is {part!r}; a share of the shorter side, up to 1, is expected.")
     places = [(0, 0), (1, 0), (0, 1), (1, 1), (0.5, 0.5)]
-    if isinstance(images, ImageFiles):
-        looks = [copy.copy(images) for _ in range(len(places) + 1)]
-        for look, crop in zip(looks, [None, *((part, *place) for place in places)], strict=True):
-            look.crop = crop
+    if not isinstance(images, ImageFiles):
+        looks = [transform_images(images, _part, share=part, place=place) for place in places]
         return [images, *looks]
-    looks = [transform_images(images, _part, share=part, place=place) for place in places]
-    return [images, *looks]
+    crops = [None, *((part, *place) for place in places)]
+    files = [copy.copy(images) for _ in crops]
+    for look, crop in zip(files, crops, strict=True):
+        look.crop = crop
+    return [images, *files]
 
 
 def _part(images, share, place):
     import keras
 
     height, width = images.shape[1:3]
-    sides = [round(share * side) for side in (height, width)]
-    left, top = (
-        round(free * at)
-        for free, at in zip((width - sides[1], height - sides[0]), place, strict=True)
-    )
-    cut = images[:, top : top + sides[0], left : left + sides[1]]
+    high, wide = round(share * height), round(share * width)
+    left, top = round((width - wide) * place[0]), round((height - high) * place[1])
+    cut = images[:, top : top + high, left : left + wide]
     return np.asarray(keras.ops.image.resize(cut, (height, width)))

@@ -10,22 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from .glyph_attributes import attributes
-
-__all__ = [
-    "FONTS",
-    "SCRIPTS",
-    "alphabet",
-    "attributes",
-    "degrade",
-    "enlarge",
-    "has_glyph",
-    "refit",
-    "render",
-    "warp",
-]
+from .glyph_attributes import attributes as attributes  # offered here
 
 _DEJAVU = [
     f"DejaVu{family}{style}"
@@ -73,7 +61,6 @@ def _font(name):
         raise ValueError(f"Unknown font {name!r}. Valid fonts: {', '.join(FONTS)}.")
     import matplotlib
     from matplotlib.ft2font import FT2Font
-    from PIL import ImageFont
 
     path = str(Path(matplotlib.get_data_path(), "fonts", "ttf", f"{name}.ttf"))
     return ImageFont.truetype(path, 96), frozenset(FT2Font(path).get_charmap())
@@ -95,15 +82,13 @@ def render(
     >>> render("AB", size=32).shape
     (2, 32, 32)
     """
-    from PIL import Image, ImageDraw
-
     out = np.zeros((len(characters), size, size), np.float32)
     for i, character in enumerate(characters):
         if not has_glyph(character, font):
-            fonts = [name for name in FONTS if has_glyph(character, name)]
+            fonts = ", ".join(name for name in FONTS if has_glyph(character, name))
             raise ValueError(
                 f"Font {font!r} does not draw {character!r}. "
-                f"Fonts that do: {', '.join(fonts) or 'none of those in matplotlib'}."
+                f"Fonts that do: {fonts or 'none of those in matplotlib'}."
             )
         face = _font(font)[0]
         left, top, right, bottom = face.getbbox(character)
@@ -140,6 +125,9 @@ def warp(
     def normal(sigma):
         return rng.normal(0, sigma * strength, (n, 1, 1)).astype(np.float32)
 
+    def smooth_field(cells):
+        return enlarge(rng.normal(0, 1, (n, cells, cells)), size)
+
     axis = np.linspace(-1, 1, size, dtype=np.float32)
     y, x = axis[None, :, None], axis[None, None, :]
     angle, slant, aspect = normal(0.14), normal(0.22), np.exp(normal(0.22))
@@ -148,18 +136,11 @@ def warp(
     columns = (np.cos(angle) * x - np.sin(angle) * y + slant * y) * aspect * room
     rows, columns = rows * (1 + normal(0.18) * x), columns * (1 + normal(0.18) * y)
     for cells, sigma in ((3, 0.16), (5, 0.07), (8, 0.02)):
-        rows += _smooth_field(rng, n, cells, size) * abs(normal(sigma))
-        columns += _smooth_field(rng, n, cells, size) * abs(normal(sigma))
+        rows += smooth_field(cells) * abs(normal(sigma))
+        columns += smooth_field(cells) * abs(normal(sigma))
     middle = (size - 1) / 2
     out = _sample(images, (rows + 1) * middle, (columns + 1) * middle)
     return _restroke(refit(out, rng.uniform(*margin, n)), rng)
-
-
-def _smooth_field(rng, n, cells, size):
-    coarse = rng.normal(0, 1, (n, cells, cells)).astype(np.float32)
-    return ndimage.zoom(
-        coarse, (1, size / cells, size / cells), order=1, mode="nearest", grid_mode=True
-    )
 
 
 def _sample(images, rows, columns):
@@ -174,7 +155,7 @@ def refit(images: np.ndarray, margin: float | np.ndarray = 0.0) -> np.ndarray:
     Takes and returns float32 `[n, size, size]`; `margin` is one number or `[n]` of them.
     """
     size = images.shape[1]
-    ink = images > 0.25
+    ink = np.greater(images, 0.25)
     rows, columns = ink.any(2), ink.any(1)
     empty = ~rows.any(1)
     rows[empty] = columns[empty] = True
@@ -183,11 +164,9 @@ def refit(images: np.ndarray, margin: float | np.ndarray = 0.0) -> np.ndarray:
     side = np.maximum(bottom - top, right - left) + 1
     step = (side / size / (1 - 2 * np.asarray(margin)))[:, None, None]
     axis = np.arange(size) - (size - 1) / 2
-    middle_row, middle_column = (
-        ((top + bottom) / 2)[:, None, None],
-        ((left + right) / 2)[:, None, None],
-    )
-    return _sample(images, middle_row + axis[:, None] * step, middle_column + axis * step)
+    rows = (top + bottom)[:, None, None] / 2 + axis[:, None] * step
+    columns = (left + right)[:, None, None] / 2 + axis * step
+    return _sample(images, rows, columns)
 
 
 def _restroke(images, rng):

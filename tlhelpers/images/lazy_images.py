@@ -4,13 +4,15 @@ import copy
 import hashlib
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..runtime.memory import check_memory
+from ..runtime.types import StrPath
 from . import decode
 
 PART = 64  # pictures that are made at a time
@@ -24,14 +26,14 @@ class LazyImages:
     """
 
     dtype, ndim = np.dtype(np.float32), 4
-    unreadable = frozenset()  # files of which black pictures were made so far
+    unreadable: Set[Path] = frozenset()  # files of which black pictures were made so far
 
-    def __init__(self, count: int, image_shape: tuple[int, int, int]) -> None:
+    def __init__(self, count: int, image_shape: Sequence[int]) -> None:
         self.at, self.image_shape = np.arange(count), tuple(image_shape)
 
     @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """`(n, height, width, 3)`."""
+    def shape(self) -> tuple[int, ...]:
+        """Return `(n, height, width, 3)`."""
         return (len(self.at), *self.image_shape)
 
     def __len__(self):
@@ -45,9 +47,8 @@ class LazyImages:
             first, *rest = where or (slice(None),)
             if first is ... or first is None:
                 return np.asarray(self)[where]
-            some = self[first]
-            lazy = isinstance(some, LazyImages)
-            return np.asarray(some)[(slice(None), *rest) if lazy else tuple(rest)]
+            some = np.asarray(self[first])
+            return some[(slice(None), *rest) if some.ndim == self.ndim else tuple(rest)]
         chosen = self.at[where]
         if np.ndim(chosen) == 0:
             return self.make(np.array([chosen]))[0]
@@ -88,25 +89,18 @@ class LazyImages:
 
 
 class ImageFiles(LazyImages):
-    """Picture files as an array of images; see `decode.read` for what is done to them.
+    """Picture files as an array of images `size` pixels wide; `crop` and the rest: `decode.read`.
 
     A file that has become unreadable since it was first seen is black, and named in a warning, so
     that it does not stop a training.
-
-    Parameters
-    ----------
-    paths : sequence of str or Path
-    size : int
-        Of the side, in pixels.
-    crop : (float, float, float) or None
-        Which part of each picture; see `decode.read`.
     """
 
     def __init__(
-        self, paths: Sequence[str | Path], size: int, crop: decode.Crop | None = decode.CENTRE
+        self, paths: Sequence[StrPath], size: int, crop: decode.Crop | None = decode.CENTRE
     ) -> None:
         self.paths = tuple(Path(os.path.abspath(path)) for path in paths)
-        self.size, self.crop, self.unreadable = int(size), crop, set()
+        self.size, self.crop = int(size), crop
+        self.unreadable: set[Path] = set()
         super().__init__(len(self.paths), (self.size, self.size, 3))
 
     def make(self, at: np.ndarray) -> np.ndarray:
@@ -134,7 +128,7 @@ class ImageFiles(LazyImages):
             self.unreadable.update(bad)
         return made
 
-    def contents(self) -> list[str] | None:
+    def contents(self) -> list[str]:
         """Return the SHA-256 of each file; "" where it cannot be read."""
 
         def content(at):
@@ -152,17 +146,17 @@ class ImageFiles(LazyImages):
         return [hashlib.sha256((each + reading).encode()).digest() for each in self.contents()]
 
 
-def as_images(images: object) -> np.ndarray | LazyImages:
+Images = np.ndarray | LazyImages  # as functions take them
+
+
+def as_images(images: Any) -> Images:
     """Return LazyImages as they are, anything else as an array."""
     return images if isinstance(images, LazyImages) else np.asarray(images)
 
 
-def parts_of(images: np.ndarray | LazyImages, batch_size: int = PART) -> Iterator[np.ndarray]:
+def parts_of(images: Images, batch_size: int = PART) -> Iterator[np.ndarray]:
     """Yield images as arrays of at most `batch_size`, one after the other."""
     if isinstance(images, LazyImages):
         yield from images.parts(batch_size)
     else:
         yield from (images[i : i + batch_size] for i in range(0, len(images), batch_size))
-
-
-Images = np.ndarray | LazyImages  # as functions take them

@@ -2,21 +2,19 @@
 
 import numpy as np
 
-from .lazy_images import LazyImages, as_images, parts_of
+from .lazy_images import Images, as_images, parts_of
 
 
-def raw_pixels(images: np.ndarray | LazyImages, size: int = 32) -> np.ndarray:
+def raw_pixels(images: Images, size: int = 32) -> np.ndarray:
     """Return pictures as flat vectors of their pixels: what a baseline learns from.
+
+    They are float32 `[n, d]`: one number a pixel where all pictures are grey, otherwise three.
 
     Parameters
     ----------
     images : array or LazyImages `[n, height, width, 3]`
     size : int
         Larger pictures are first reduced to this many pixels a side.
-
-    Returns
-    -------
-    float32 `[n, d]`; one number a pixel where all pictures are grey, otherwise three.
 
     Raises
     ------

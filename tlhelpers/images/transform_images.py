@@ -1,33 +1,28 @@
 """Images that a function makes of others."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from .lazy_images import LazyImages
+from .lazy_images import Images, LazyImages
 
 
 class Transformed(LazyImages):
     """Images that a function makes of others, one by one; see `transform_images`."""
 
-    def __init__(
-        self, images: np.ndarray | LazyImages, function: Callable, arguments: dict
-    ) -> None:
+    def __init__(self, images: Images, function: Callable, arguments: dict[str, Any]) -> None:
         self.images, self.function, self.arguments = images, function, arguments
         super().__init__(len(images), images.shape[1:])
+        if isinstance(images, LazyImages):
+            self.unreadable = images.unreadable  # the very set, which grows
         if len(images):
             self.image_shape = self.make(self.at[:1]).shape[1:]
 
-    @property
-    def unreadable(self) -> frozenset:
-        """Files of which black pictures were made so far."""
-        return getattr(self.images, "unreadable", frozenset())
-
     def make(self, at: np.ndarray) -> np.ndarray:
         """Return what the function makes of the pictures at these places."""
-        sources = np.asarray(self.images[at])
         made = []
-        for place, source in zip(at, sources, strict=True):
+        for place, source in zip(at, np.asarray(self.images[at]), strict=True):
             arguments = dict(self.arguments)
             if arguments.get("seed") is not None:  # numbers of its own for each, always the same
                 arguments["seed"] = [arguments["seed"], int(place)]
@@ -35,9 +30,7 @@ class Transformed(LazyImages):
         return np.stack(made)
 
 
-def transform_images(
-    images: np.ndarray | LazyImages, function: Callable, **arguments: object
-) -> np.ndarray | LazyImages:
+def transform_images(images: Images, function: Callable, **arguments: Any) -> Images:
     """Apply a function to images: now to an array, later to pictures in files.
 
     Parameters
@@ -47,10 +40,6 @@ def transform_images(
         `function(images, **arguments)`, images in, as many images out. Pictures in files are given
         to it one by one, whenever they are read; an argument `seed` is then a list, as
         `np.random.default_rng` takes it, other for each place in `images`.
-
-    Returns
-    -------
-    What the function gives, or LazyImages.
 
     Examples
     --------

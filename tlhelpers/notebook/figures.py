@@ -1,21 +1,21 @@
 """What a notebook found, stored as data in its outputs."""
 
-from __future__ import annotations
-
+import itertools
 import math
 import numbers
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    import nbformat
+import numpy as np
+import pandas as pd
 
 MIME_TYPE = "application/vnd.tlhelpers.key-figures+json"
+MIME_TYPE_OF_TABLES = "application/vnd.tlhelpers.stored-figures+json"
 
 
 class KeyFigures(dict):
     """Figures by name. Jupyter shows them as a table and keeps them as data beside it."""
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict:
         return {
             "text/plain": repr(self),
             "text/html": self._table().to_html(),
@@ -26,8 +26,6 @@ class KeyFigures(dict):
         return self._table().to_string()
 
     def _table(self):
-        import pandas as pd
-
         shown = [f"{v:,}" if isinstance(v, int) else f"{v:.3g}" for v in self.values()]
         return pd.DataFrame({"value": shown}, index=list(self))
 
@@ -40,10 +38,8 @@ def key_figures(**figures: float) -> KeyFigures:
 
     Raises
     ------
-    TypeError
-        A figure is not a number.
-    ValueError
-        A figure is NaN or infinite, or there is none.
+    TypeError, ValueError
+        A figure is not a number, or not a finite one; or there is none.
 
     Examples
     --------
@@ -64,7 +60,17 @@ def key_figures(**figures: float) -> KeyFigures:
     return plain
 
 
-def store_figures(**figures: object) -> StoredFigures:
+class StoredFigures(dict):
+    """Figures in a form that JSON can hold. Jupyter shows their names and keeps the data."""
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict:
+        return {"text/plain": repr(self), MIME_TYPE_OF_TABLES: list(self.items())}
+
+    def __repr__(self) -> str:
+        return f"Stored with this notebook: {', '.join(self)}."
+
+
+def store_figures(**figures: Any) -> StoredFigures:
     """Keep what a notebook measured as data in the output of a cell; make it the last line.
 
     Tests read it there (`read_figures`) and hold the sentences of the notebook against it.
@@ -76,10 +82,8 @@ def store_figures(**figures: object) -> StoredFigures:
 
     Raises
     ------
-    TypeError
-        A figure is of another kind.
-    ValueError
-        There is none.
+    TypeError, ValueError
+        A figure is of another kind, or there is none.
 
     Examples
     --------
@@ -91,23 +95,7 @@ def store_figures(**figures: object) -> StoredFigures:
     return StoredFigures({name: _as_data(name, value) for name, value in figures.items()})
 
 
-class StoredFigures(dict):
-    """Figures in a form that JSON can hold. Jupyter shows their names and keeps the data."""
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict:
-        return {"text/plain": repr(self), MIME_TYPE_OF_TABLES: list(self.items())}
-
-    def __repr__(self) -> str:
-        return f"Stored with this notebook: {', '.join(self)}."
-
-
-MIME_TYPE_OF_TABLES = "application/vnd.tlhelpers.stored-figures+json"
-
-
 def _as_data(name, value):
-    import numpy as np
-    import pandas as pd
-
     if isinstance(value, numbers.Real):
         return {"kind": "number", "value": _plain(value)}
     if isinstance(value, dict):
@@ -137,30 +125,17 @@ def _plain(value):
     return value
 
 
-def read_figures(notebook: nbformat.NotebookNode) -> dict:
-    """Return what `store_figures` stored in the outputs of a notebook, by name.
-
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-
-    Returns
-    -------
-    dict of name -> number, pandas.Series or pandas.DataFrame
-    """
-    import pandas as pd
-
+def read_figures(notebook: Any) -> dict[str, Any]:
+    """Return what `store_figures` stored in a notebook: numbers, Series and DataFrames by name."""
     found = {}
-    for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
-            for name, stored in output.get("data", {}).get(MIME_TYPE_OF_TABLES, ()):
-                stored = dict(stored)
-                kind = stored.pop("kind")
-                if kind == "number":
-                    found[name] = stored["value"]
-                else:
-                    table = pd.DataFrame.from_dict(stored, orient="tight")
-                    empty = table.columns[table.isna().all()]
-                    table = table.astype(dict.fromkeys(empty, float))
-                    found[name] = table["value"] if kind == "series" else table
+    outputs = (output for cell in notebook.cells for output in cell.get("outputs", ()))
+    stored = (output.get("data", {}).get(MIME_TYPE_OF_TABLES, ()) for output in outputs)
+    for name, data in itertools.chain.from_iterable(stored):
+        if data["kind"] == "number":
+            found[name] = data["value"]
+        else:
+            table = pd.DataFrame.from_dict(data, orient="tight")
+            empty = table.columns[table.isna().all()]
+            table = table.astype(dict.fromkeys(empty, float))
+            found[name] = table["value"] if data["kind"] == "series" else table
     return found

@@ -3,21 +3,19 @@
 Lines differ by marker and dash as well as by colour, so that they can be told apart in grey.
 """
 
-from __future__ import annotations
-
 import itertools
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 
-from ..images.lazy_images import LazyImages, as_images
+from ..images.lazy_images import Images, as_images
 from ..runtime.checks import one_of
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
+Labels = Sequence[int] | np.ndarray  # int `[n]`
 
 # Okabe and Ito's palette, safe for colour-blind readers, dark to light.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
@@ -25,10 +23,8 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 
 
-def _axes(ax, width, height):
-    if ax is not None:
-        return ax
-    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+def _axes(ax: Axes | None, width: float, height: float) -> Axes:
+    return ax or plt.subplots(figsize=(width, height), layout="constrained")[1]
 
 
 def _same_length(**arrays):
@@ -40,13 +36,13 @@ def _same_length(**arrays):
         raise ValueError(f"Nothing to draw: {' and '.join(lengths)} are empty.")
 
 
-def _styles():
+def _styles() -> Iterator[dict[str, Any]]:
     looks = zip(_COLOURS, _MARKERS, _DASHES, strict=True)
     return ({"color": c, "marker": m, "linestyle": d} for c, m, d in itertools.cycle(looks))
 
 
 def image_grid(
-    images: np.ndarray | LazyImages,
+    images: Images,
     titles: Sequence[str] | None = None,
     columns: int = 10,
     ax: Axes | None = None,
@@ -54,13 +50,8 @@ def image_grid(
 ) -> Axes:
     """Draw pictures in rows, with a title under each and a name beside each row if wanted.
 
-    Parameters
-    ----------
-    images : `[n, height, width]` or `[n, height, width, 3]` in `[0, 1]`
-    titles : sequence of n short strings
-    columns : int
-        Fewer, and larger ones, where titles would run into one another.
-    row_names : sequence of str, one a row
+    Images are `[n, height, width]` or `[n, height, width, 3]` in `[0, 1]`. There are fewer columns,
+    and larger ones, where titles would run into one another.
     """
     images = np.asarray(images, np.float32)
     titles = [""] * len(images) if titles is None else [str(title) for title in titles]
@@ -105,16 +96,8 @@ def learning_curves(
 ) -> Axes:
     """Draw a metric against epochs: the mean over seeds, and a band from the lowest to the highest.
 
-    Parameters
-    ----------
-    runs : dict of name -> list of `keras.callbacks.History` (one a seed), or of their `.history`
-    metric : str
-        A key of the histories.
-
-    Raises
-    ------
-    ValueError
-        The metric was not recorded; the message lists those that were.
+    `runs` has for each name a list of `keras.callbacks.History` (one a seed), or of their
+    `.history`. Raises `ValueError` when the metric was not recorded.
     """
     if not runs:
         raise ValueError("Nothing to draw: runs is empty.")
@@ -126,12 +109,9 @@ def learning_curves(
         for record in records:
             if metric not in record:
                 raise ValueError(f"{name!r} has no metric {metric!r}. It has: {', '.join(record)}.")
-        longest = max(len(record[metric]) for record in records)
-        values = np.full((len(records), longest), np.nan)  # early stopping: unequal lengths
-        for row, record in zip(values, records, strict=True):
-            row[: len(record[metric])] = record[metric]
-        _band(ax, np.arange(1, longest + 1), values, name, style)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+        values = pd.DataFrame([record[metric] for record in records])  # NaN after an early stop
+        _band(ax, values.columns + 1, values, name, style)
+    ax.locator_params(axis="x", integer=True)
     ax.set(xlabel="epoch", ylabel=metric.replace("val_", "validation ").replace("_", " "))
     ax.legend()
     return ax
@@ -140,11 +120,8 @@ def learning_curves(
 def labels_curve(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw accuracy against labels: the mean over runs, a band from lowest to highest.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One row a run, with columns `method`, `accuracy` (0 to 1), and `labels_per_class` or
-        `labels` (all together).
+    The table has a row a run, with columns `method`, `accuracy` (0 to 1), and `labels_per_class`
+    or `labels` (all together).
     """
     column = "labels" if "labels" in table.columns else "labels_per_class"
     missing = {"method", column, "accuracy"} - set(table.columns)
@@ -154,12 +131,8 @@ def labels_curve(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
         )
     ax = _axes(ax, 6.5, 4)
     for (name, rows), style in zip(table.groupby("method", sort=False), _styles(), strict=False):
-        budgets = sorted(rows[column].unique())
-        runs = [rows.loc[rows[column] == b, "accuracy"].to_numpy() for b in budgets]
-        values = np.full((max(map(len, runs)), len(budgets)), np.nan)
-        for place, run in enumerate(runs):
-            values[: len(run), place] = run
-        _band(ax, np.array(budgets), values, name, style)
+        accuracy = rows.groupby(column)["accuracy"]
+        _band(ax, accuracy.min().index, accuracy, name, style)
     ticks = sorted(table[column].unique())
     ax.set_xscale("log")
     ax.set_xticks(ticks, [str(tick) for tick in ticks])
@@ -171,18 +144,13 @@ def labels_curve(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 
 def _band(ax, x, values, name, style):
-    """Mean line and lowest-to-highest band of values `[runs, x]`; NaN stands for no value."""
-    ax.fill_between(
-        x, np.nanmin(values, 0), np.nanmax(values, 0), color=style["color"], alpha=0.15, lw=0
-    )
-    ax.plot(x, np.nanmean(values, 0), label=name, markersize=4, **style)
+    """Draw the mean of pandas' values, which leave out NaN, and a band from lowest to highest."""
+    ax.fill_between(x, values.min(), values.max(), color=style["color"], alpha=0.15, lw=0)
+    ax.plot(x, values.mean(), label=name, markersize=4, **style)
 
 
 def confusion_matrix(
-    labels: Sequence[int],
-    predictions: Sequence[int],
-    class_names: Sequence[str],
-    ax: Axes | None = None,
+    labels: Labels, predictions: Labels, class_names: Sequence[str], ax: Axes | None = None
 ) -> Axes:
     """Draw how often each true class (row) was given each predicted class (column)."""
     from sklearn.metrics import ConfusionMatrixDisplay
@@ -208,24 +176,17 @@ def confusion_matrix(
 
 
 def most_wrong(
-    images: np.ndarray | LazyImages,
-    labels: Sequence[int],
+    images: Images,
+    labels: Labels,
     probabilities: np.ndarray,
     class_names: Sequence[str],
     n: int = 10,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the errors that the classifier was surest of, surest first.
+    """Draw the errors that the classifier was surest of, surest first, at most `n`.
 
-    Parameters
-    ----------
-    images : `[m, height, width, 3]` in `[0, 1]`
-    labels : int `[m]`
-    probabilities : float `[m, classes]`
-        Rows sum to 1.
-    class_names : sequence of str
-    n : int
-        How many errors at most. When there is none, the Axes say so.
+    Images are `[m, height, width, 3]` in `[0, 1]`, labels int `[m]`, probabilities
+    `[m, classes]`. When there is no error, the Axes say so.
     """
     labels, probabilities = np.asarray(labels), np.asarray(probabilities)
     _same_length(images=images, labels=labels, probabilities=probabilities)
@@ -246,25 +207,17 @@ def most_wrong(
 
 def embedding(
     features: np.ndarray,
-    labels: Sequence[int],
+    labels: Labels,
     class_names: Sequence[str],
     method: str = "tsne",
     seed: int = 0,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw feature vectors on a plane, each sample as the name of its class.
+    """Draw feature vectors `[n, d]` on a plane, each sample as the name of its class.
 
     Where a name is longer than two characters, samples are dots, and a legend names the classes.
-
-    Parameters
-    ----------
-    features : float `[n, d]`
-    labels : int `[n]`
-    class_names : sequence of str
-    method : "tsne" or "pca"
-        t-SNE (van der Maaten and Hinton, 2008) keeps neighbours together; PCA keeps the
-        directions of most variance.
-    seed : int
+    Method "tsne" (van der Maaten and Hinton, 2008) keeps neighbours together, "pca" the directions
+    of most variance.
     """
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
@@ -278,13 +231,13 @@ def embedding(
         perplexity = min(30, (len(features) - 1) / 3)
         points = TSNE(2, perplexity=perplexity, random_state=seed).fit_transform(features)
     ax = _axes(ax, 5, 5)
-    ax.scatter(*points.T, s=0)
+    ax.scatter(points[:, 0], points[:, 1], s=0)
     dots = max(len(str(name)) for name in class_names) > 2
     for label, name in enumerate(class_names):
         chosen, colour = points[labels == label], _COLOURS[label % len(_COLOURS)]
         if dots:  # beyond seven classes a colour comes back with another marker
             marker = _MARKERS[(label + label // len(_COLOURS)) % len(_MARKERS)]
-            ax.scatter(*chosen.T, s=16, color=colour, marker=marker, label=name)
+            ax.scatter(chosen[:, 0], chosen[:, 1], 16, color=colour, marker=marker, label=name)
             continue
         for x, y in chosen:
             ax.text(x, y, name, color=colour, fontsize=7, ha="center", va="center")

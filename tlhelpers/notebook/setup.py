@@ -1,12 +1,10 @@
 """Prepare the machine, and say in one line what runs where."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..runtime.checks import whole_number
@@ -19,9 +17,8 @@ class UnsupportedEnvironment(RuntimeError):
     """Python, or a package this course stands on, is of a version that cannot work."""
 
 
-def check_python(version: Sequence[int] | None = None) -> None:
+def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> None:
     """Raise `UnsupportedEnvironment` unless Python is 3.11, 3.12 or 3.13."""
-    version = tuple(version or sys.version_info)[:2]
     if not MINIMUM_PYTHON <= version < TOO_NEW_PYTHON:
         raise UnsupportedEnvironment(
             f"This is Python {version[0]}.{version[1]}; the course needs Python 3.11, 3.12 or "
@@ -58,7 +55,7 @@ def setup(seed: int = 0, *, mixed_precision: bool | None = None) -> Runtime:
 
     Turns on memory growth for every GPU, seeds Python, NumPy and TensorFlow, and silences
     TensorFlow's start-up messages. It may be called again, or after TensorFlow was used; what
-    can no longer be changed is said in `notes`.
+    can no longer be changed is said in the object's `notes`.
 
     Parameters
     ----------
@@ -68,11 +65,6 @@ def setup(seed: int = 0, *, mixed_precision: bool | None = None) -> Runtime:
         True lets the layers that are made from now on compute in float16, with weights in float32
         (Micikevicius et al., 2018), False in float32. None takes float16 where it pays: if all
         visible GPUs have tensor cores (compute capability 7.0 or more).
-
-    Returns
-    -------
-    Runtime
-        Device, memory, versions and notes.
 
     Raises
     ------
@@ -91,9 +83,14 @@ def setup(seed: int = 0, *, mixed_precision: bool | None = None) -> Runtime:
     if mixed_precision not in (True, False, None):
         raise ValueError(f"mixed_precision is {mixed_precision!r}; give True, False or None.")
     check_python()
-    import psutil
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _quiet_unless_it_fails():
+        import keras
+        import psutil
+        import tensorflow as tf
 
-    tf, keras = _import_quietly()
+        tf.get_logger().setLevel("ERROR")
+        tf.config.list_physical_devices()  # the last of the start-up lines come here
     notes = []
     gpus = tf.config.get_visible_devices("GPU")
     for gpu in gpus:
@@ -105,15 +102,18 @@ def setup(seed: int = 0, *, mixed_precision: bool | None = None) -> Runtime:
                     f"memory growth of {gpu.name} stays off, because TensorFlow was already in "
                     "use; restart the kernel and call setup first"
                 )
-    pays = bool(gpus) and all(_has_tensor_cores(tf, gpu) for gpu in gpus)
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+    name = details[0].get("device_name", "GPU") if gpus else "CPU"
+    cores = [each.get("compute_capability", (0, 0)) for each in details]  # told by NVIDIA's alone
+    pays = bool(gpus) and min(cores) >= TENSOR_CORES
     if mixed_precision and not pays:
         notes.append("mixed precision makes a CPU, or a GPU without tensor cores, no faster")
     mixed = pays if mixed_precision is None else mixed_precision
     keras.mixed_precision.set_dtype_policy("mixed_float16" if mixed else "float32")
     keras.utils.set_random_seed(seed)
-    register_layers()
+    _register_classes()
     runtime = Runtime(
-        device=_device_name(tf, gpus),
+        device=f"{len(gpus)} x {name}" if len(gpus) > 1 else name,
         gpus=len(gpus),
         memory_gib=psutil.virtual_memory().total / 2**30,
         tensorflow=tf.__version__,
@@ -127,19 +127,7 @@ def setup(seed: int = 0, *, mixed_precision: bool | None = None) -> Runtime:
     return runtime
 
 
-def _device_name(tf, gpus):
-    if not gpus:
-        return "CPU"
-    name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
-    return f"{len(gpus)} x {name}" if len(gpus) > 1 else name
-
-
-def _has_tensor_cores(tf, gpu):
-    details = tf.config.experimental.get_device_details(gpu)
-    return details.get("compute_capability", (0, 0)) >= TENSOR_CORES  # told by NVIDIA's alone
-
-
-def register_layers() -> None:
+def _register_classes() -> None:
     """Let Keras load saved models with this package's layers and optimizers in them."""
     from ..backbones import hub_layer, keras_networks  # noqa: F401  (they register their classes)
     from ..training.layerwise import register_optimizers
@@ -147,41 +135,23 @@ def register_layers() -> None:
     register_optimizers()
 
 
-def _import_quietly():
-    """Import TensorFlow and Keras without their start-up lines; a failed import is shown whole.
+@contextlib.contextmanager
+def _quiet_unless_it_fails() -> Iterator[None]:
+    """Keep back what is written to the error stream; if something fails, it is shown whole.
 
     TensorFlow's C++ code writes some lines before it reads any log level, so they are caught
     where they come out: at file descriptor 2.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if "tensorflow" in sys.modules:
-        return _import_both()
-    with tempfile.TemporaryFile() as caught:
-        try:
-            with _stderr_to(caught):
-                return _import_both()
-        except BaseException:
-            caught.seek(0)
-            sys.stderr.write(caught.read().decode(errors="replace"))
-            raise
-
-
-def _import_both():
-    import keras
-    import tensorflow as tf
-
-    tf.get_logger().setLevel("ERROR")
-    tf.config.list_physical_devices()  # the last of the start-up lines come here
-    return tf, keras
-
-
-@contextlib.contextmanager
-def _stderr_to(file):
     sys.stderr.flush()
-    kept = os.dup(2)
-    os.dup2(file.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+    kept, failed = os.dup(2), True
+    with tempfile.TemporaryFile() as caught:
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield
+            failed = False
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            if failed:
+                caught.seek(0)
+                sys.stderr.write(caught.read().decode(errors="replace"))

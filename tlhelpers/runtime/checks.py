@@ -1,36 +1,17 @@
 """Checks of arguments that many functions share, and words for messages."""
 
-from __future__ import annotations
-
 import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 
 def whole_number(
-    value: object, name: str, least: int = 1, most: int | None = None, mend: str = ""
+    value: Any, name: str, least: int = 1, most: int | None = None, mend: str = ""
 ) -> int:
-    """Return a whole number as `int`, or say what came instead and what is expected.
+    """Return a whole number as `int`; TypeError or ValueError if it is none from least to most.
 
-    Parameters
-    ----------
-    value : object
-        True and False are no numbers here.
-    name : str
-        Of the argument.
-    least, most : int
-        Bounds, both included.
-    mend : str
-        A sentence that follows, on how to mend it.
+    The message names the argument and ends with `mend`. True and False are no numbers here.
 
-    Raises
-    ------
-    TypeError
-        It is no whole number.
-    ValueError
-        It is outside of the bounds.
-
-    Examples
-    --------
     >>> whole_number(32, "batch_size")
     32
     >>> whole_number(0, "batch_size")
@@ -41,32 +22,27 @@ def whole_number(
     message = f"{name} is {value!r}; a whole number {bounds} is expected. {mend}".rstrip()
     if not isinstance(value, numbers.Integral) or isinstance(value, bool):
         raise TypeError(message)
-    if value < least or (most is not None and value > most):
+    number = int(value)
+    if number < least or (most is not None and number > most):
         raise ValueError(message)
-    return int(value)
+    return number
 
 
-def one_of(value: object, name: str, choices: Iterable[str]) -> str:
+def one_of(value: Any, name: str, choices: Collection[str]) -> str:
     """Return a text that is among the choices; else ValueError, which lists them.
 
-    Examples
-    --------
     >>> one_of("pca", "method", ("tsne", "pca"))
     'pca'
     """
-    choices = list(choices)
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(
-            f"{name} is {value!r}; one of {', '.join(map(repr, choices))} is expected."
-        )
+        listed = ", ".join(map(repr, choices))
+        raise ValueError(f"{name} is {value!r}; one of {listed} is expected.")
     return value
 
 
 def class_names(names: Sequence[str]) -> tuple[str, ...]:
     """Return names of classes as a tuple; ValueError unless they are two or more, all different.
 
-    Examples
-    --------
     >>> class_names(["cat", "dog"])
     ('cat', 'dog')
     """
@@ -79,10 +55,8 @@ def class_names(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def plural(count: int, noun: str) -> str:
-    """Return a number and its noun, as "1 block" or "3 blocks".
+    """Return a number and its noun.
 
-    Examples
-    --------
     >>> plural(1, "block"), plural(3, "block")
     ('1 block', '3 blocks')
     """

@@ -4,14 +4,14 @@ All of them stand here, each with its reason. `tests/test_keras_private.py` says
 when a new version changes it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import keras
 import tensorflow as tf
+from keras.src.saving import serialization_lib
 
 
 def all_layers(model: keras.Layer) -> list[keras.Layer]:
@@ -22,7 +22,7 @@ def all_layers(model: keras.Layer) -> list[keras.Layer]:
     return list(model._flatten_layers())
 
 
-def run_layers(model: keras.Model, inputs: object, call: Callable) -> object:
+def run_layers(model: keras.Model, inputs: Any, call: Callable) -> Any:
     """Return a functional model's output, where `call(layer, *args)` is asked for each layer.
 
     Keras offers no walk through a model's graph that keeps the layers as they are.
@@ -54,29 +54,21 @@ def in_safe_mode() -> bool:
 
     `from_config` is not told so by Keras, unlike `keras.saving.load_model`.
     """
-    from keras.src.saving import serialization_lib
-
     return bool(serialization_lib.in_safe_mode())
 
 
 def share_storage(variable: tf.Variable, *, trainable: bool) -> keras.Variable:
     """Return a Keras variable whose storage is a module's own `tf.Variable`, not a copy of it.
 
-    The module's function computes with its own variables, so training must change those. Keras 3
-    has no documented way to adopt a variable, but its TensorFlow backend does so when the initial
-    value is one.
+    The module's function computes with its own, so training must change those. Keras documents no
+    way to adopt a variable, but with TensorFlow it does so when the initial value is one.
     """
     *scopes, name = re.sub(r"[^\w./-]", "_", variable.name.split(":")[0]).split("/")
     with ExitStack() as stack:  # so that the weight's path is the variable's name
         for scope in filter(None, scopes):
             stack.enter_context(keras.name_scope(scope))
-        weight = keras.Variable(
-            variable,
-            dtype=variable.dtype.name,
-            trainable=trainable,
-            autocast=False,
-            name=name or "variable",
-        )
+        options = {"dtype": variable.dtype.name, "trainable": trainable, "autocast": False}
+        weight = keras.Variable(variable, name=name or "variable", **options)
     if weight.value is not variable:
         raise RuntimeError(
             f"Keras {keras.__version__} does not let a layer share a TF Hub module's variables. "
@@ -90,7 +82,7 @@ def optimizer_variables(optimizer: keras.optimizers.Optimizer) -> list[keras.Var
     return list(optimizer._trainable_variables)
 
 
-def variable_index(optimizer: keras.optimizers.Optimizer, variable: object) -> int:
+def variable_index(optimizer: keras.optimizers.Optimizer, variable: Any) -> int:
     """Return the place of a weight, or of a replica's part of it, among `optimizer_variables`.
 
     Under a strategy an optimizer is handed parts of its weights, and Keras alone knows whose.
@@ -105,7 +97,8 @@ class WeightDecayHook:
     """
 
     def _apply_weight_decay(self, variables: list) -> None:
-        self.decay_weights(variables, super()._apply_weight_decay)
+        decay = super()._apply_weight_decay  # type: ignore[misc]  # the optimizer beside has it
+        self.decay_weights(variables, decay)
 
     def decay_weights(self, variables: list, decay: Callable[[list], None]) -> None:
         """Decay these weights; `decay(some of them)` is Keras' own way to do it."""
@@ -122,10 +115,7 @@ def data_sets(data: tf.data.Dataset) -> Iterator[tf.data.Dataset]:
 def mapped_function(data: tf.data.Dataset) -> tf.types.experimental.ConcreteFunction | None:
     """Return the function that `map` and its like apply; None for a step of another kind.
 
-    Raises
-    ------
-    LookupError
-        A step that applies a function does not tell which.
+    LookupError if a step that applies a function does not tell which.
     """
     kind = type(data).__name__
     if not re.search(r"Map|(?<!Directed)Interleave", kind):

@@ -4,6 +4,8 @@ import contextlib
 import math
 from collections.abc import Iterator, Sequence
 
+import psutil
+
 USABLE = 0.8  # of the free memory; the system ends a process that comes too near to all of it
 _CUT = "Cut the network later, where activations are smaller, or train it as it is."
 
@@ -13,10 +15,7 @@ def check_memory(
 ) -> int:
     """Return the bytes of `count` float32 arrays of this shape, if they leave enough free.
 
-    Raises
-    ------
-    MemoryError
-        They do not; says how much they need, and how to do with less (`mend`).
+    MemoryError if they do not; it says how much they need, and how to do with less (`mend`).
     """
     need, free = 4 * count * math.prod(shape), free_memory()
     if need > USABLE * free:
@@ -34,15 +33,8 @@ def batches_fit(
 ) -> Iterator[None]:
     """Raise MemoryError with what to try where the device, often a GPU, has no room for a batch.
 
-    Parameters
-    ----------
-    batch_size : int
-    beside : str
-        What else takes room just now.
-    smaller : str
-        How a batch of `{}` is asked for; with batches of one, smaller pictures are advised.
-    otherwise : sequence of str
-        What may be tried instead.
+    The message names what is `beside` the batch just now, how a `smaller` one is asked for (at
+    batches of one, smaller pictures are advised), and what may be tried `otherwise`.
     """
     import tensorflow as tf
 
@@ -58,6 +50,4 @@ def batches_fit(
 
 def free_memory() -> int:
     """Return the bytes of memory that are free for use, on any system that psutil knows."""
-    import psutil
-
     return psutil.virtual_memory().available

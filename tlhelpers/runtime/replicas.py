@@ -1,6 +1,7 @@
 """Work that all replicas of a `tf.distribute` strategy share, and checks of what they train."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -21,8 +22,7 @@ def shared(function: Callable, spec: tf.TensorSpec) -> Callable:
         return strategy.gather(strategy.run(function, (parts,)), axis=0)
 
     def in_parts(batch):
-        size = -(-len(batch) // replicas)
-        filling = np.repeat(batch[-1:], size * replicas - len(batch), axis=0)
+        filling = np.repeat(batch[-1:], -len(batch) % replicas, axis=0)
         parts = np.split(np.concatenate([batch, filling]), replicas)
         values = strategy.experimental_distribute_values_from_function(
             lambda context: tf.constant(parts[context.replica_id_in_sync_group])
@@ -52,7 +52,7 @@ def is_chief() -> bool:
     return (resolver.task_type, resolver.task_id) == (jobs[0], 0)
 
 
-def run_once(function: Callable, *args: object, **kwargs: object) -> object:
+def run_once(function: Callable, *args: Any, **kwargs: Any) -> Any:
     """Call a function at once; where a strategy wants it inside a replica, in each of them."""
     if not (tf.executing_eagerly() and tf.distribute.in_cross_replica_context()):
         return function(*args, **kwargs)

@@ -9,13 +9,18 @@ import tensorflow as tf
 
 from .checks import whole_number
 
+_RESTART = "Restart the kernel, and call tl.strategy before anything is computed."
+
 
 def strategy(virtual_cpus: int | None = None) -> tf.distribute.Strategy:
     """Return the `tf.distribute` strategy that fits the machines and GPUs at hand.
 
     What is made inside `with tl.strategy().scope():` and trained or extracted there uses all of
     them: each replica takes an equal part of every batch (`batch_size` stays that of the whole),
-    and gradients are summed. The same call gives the same strategy again.
+    and gradients are summed. The same call gives the same strategy again:
+    `MultiWorkerMirroredStrategy` where the environment variable TF_CONFIG names two workers or
+    more (it waits for them all), `MirroredStrategy` for several GPUs of one machine, otherwise
+    TensorFlow's default, which changes nothing.
 
     Parameters
     ----------
@@ -23,13 +28,6 @@ def strategy(virtual_cpus: int | None = None) -> tf.distribute.Strategy:
         Split the processor into so many devices and use those, to try out on a laptop what is
         meant for several GPUs; nothing becomes faster. To be asked for before TensorFlow computes
         anything.
-
-    Returns
-    -------
-    tf.distribute.Strategy
-        `MultiWorkerMirroredStrategy` where the environment variable TF_CONFIG names two workers or
-        more (it waits for them all), `MirroredStrategy` for several GPUs of one machine, otherwise
-        TensorFlow's default, which changes nothing.
 
     Raises
     ------
@@ -77,9 +75,6 @@ def _make(config, virtual_cpus):
     return tf.distribute.get_strategy()
 
 
-_RESTART = "Restart the kernel, and call tl.strategy before anything is computed."
-
-
 class _Workers(tf.distribute.MultiWorkerMirroredStrategy):
     """Several workers, with a `reduce` that serves `fit` and `evaluate` of Keras 3.
 
@@ -121,17 +116,13 @@ def _read_config(text):
     )
     try:
         config = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"TF_CONFIG is not JSON ({error}): {text[:80]!r}. {form}") from None
-    try:
-        cluster, task = config["cluster"], config["task"]
-        kind, index = task["type"], task["index"]
-        jobs = {name: list(addresses) for name, addresses in cluster.items()}
-    except (AttributeError, KeyError, TypeError) as error:
+        jobs = {name: list(addresses) for name, addresses in config["cluster"].items()}
+        kind, index = config["task"]["type"], config["task"]["index"]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         what = f"has no {error}" if isinstance(error, KeyError) else "is of another form"
+        what = f"is not JSON ({error})" if isinstance(error, ValueError) else what
         raise ValueError(f"TF_CONFIG {what}: {text[:80]!r}. {form}") from None
-    unknown = sorted(set(jobs) - {"chief", "worker"})
-    if unknown:
+    if unknown := sorted(jobs.keys() - {"chief", "worker"}):
         raise ValueError(
             f"The cluster in TF_CONFIG has tasks of type {unknown}; 'worker' is expected, and at "
             f"most one 'chief'. {form}"
@@ -140,14 +131,15 @@ def _read_config(text):
         raise ValueError(
             f"The task in TF_CONFIG is of type {kind!r}; the cluster has {sorted(jobs)}. {form}"
         )
-    if not isinstance(index, int) or not 0 <= index < len(jobs[kind]):
+    count = len(jobs[kind])
+    if not isinstance(index, int) or not 0 <= index < count:
         raise ValueError(
-            f"The task's index in TF_CONFIG is {index!r}; the cluster has {len(jobs[kind])} of "
-            f"type {kind!r}, so that a whole number from 0 to {len(jobs[kind]) - 1} is expected."
+            f"The task's index in TF_CONFIG is {index!r}; the cluster has {count} of type {kind!r},"
+            f" so that a whole number from 0 to {count - 1} is expected."
         )
     workers = [address for name in sorted(jobs) for address in jobs[name]]
     bad = [each for each in workers if not isinstance(each, str) or ":" not in each]
     if bad or len(set(workers)) < len(workers):
         why = f"{bad} are no addresses 'host:port'" if bad else "an address occurs twice"
         raise ValueError(f"The cluster in TF_CONFIG is {workers}: {why}. {form}")
-    return workers, index + (len(jobs["chief"]) if kind == "worker" and "chief" in jobs else 0)
+    return workers, index + (len(jobs.get("chief", ())) if kind == "worker" else 0)

@@ -7,33 +7,33 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 
-def unpack(archive: Path, folder: Path) -> Path:
-    """Unpack a module as `extract` does, and give the folder that is the SavedModel.
+def unpack(archive: Path, folder: Path, what: str, *, module: bool = False) -> None:
+    """Unpack a tar archive into a folder, without the folder in it that holds all the rest.
 
-    Raises
-    ------
-    ValueError
-        As for `extract`, or an archive without a SavedModel.
+    With `module` it must be a SavedModel. ValueError, which begins with `what`, for another
+    archive, a damaged or an unsafe one; OSError if the disk has not enough room.
     """
-    return _saved_model_in(folder, extract(archive, folder))
+    try:
+        names = _extract(archive, folder)
+        graph = folder / "saved_model.pb"
+        inner = [path for path in folder.iterdir() if path.is_dir() or not module]
+        if len(inner) == 1 and inner[0].is_dir() and not (module and graph.is_file()):
+            outer = inner[0].rename(folder / f"{inner[0].name}.unpacked")  # it may hold its name
+            for path in outer.iterdir():
+                path.rename(folder / path.name)
+            outer.rmdir()
+        if module and not graph.is_file():
+            shown = ", ".join(names[:5]) or "nothing"
+            raise ValueError(f"it holds no {graph.name}, so no SavedModel; it begins with: {shown}")
+    except ValueError as error:
+        raise ValueError(f"{what} cannot be used: {error}.") from error
 
 
-def extract(archive: Path, folder: Path) -> list[str]:
-    """Unpack a tar archive into a folder; give the names of its members.
-
-    Nothing is written outside the folder: members with absolute names, with `..`, and links of any
-    kind (which neither models nor pictures need) are refused before anything is written.
-
-    Raises
-    ------
-    ValueError
-        Not an archive, a damaged one, or an unsafe one.
-    OSError
-        Not enough room on the disk.
-    """
+def _extract(archive, folder):
+    """Unpack an archive in which all is safe, and return the names of its members."""
     with open(archive, "rb") as file:
-        start = file.read(512)
-    if b"<html" in start.lower() or b"<!doctype" in start.lower():
+        start = file.read(512).lower()
+    if b"<html" in start or b"<!doctype" in start:
         raise ValueError(
             "a web page came instead of an archive. Open the address in a browser: it may ask for "
             "a sign-in or consent, also one of the network that you are in"
@@ -44,9 +44,8 @@ def extract(archive: Path, folder: Path) -> list[str]:
             _refuse_unsafe(members)
             need, free = sum(m.size for m in members), shutil.disk_usage(folder).free
             if need > free:
-                raise OSError(
-                    errno.ENOSPC, f"{need / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free"
-                )
+                why = f"{need / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free"
+                raise OSError(errno.ENOSPC, why)
             # Python 3.11.0 to 3.11.3 have no filters; the members were checked above
             tar.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
             tar.extractall(folder, members)
@@ -57,6 +56,7 @@ def extract(archive: Path, folder: Path) -> list[str]:
 
 
 def _refuse_unsafe(members):
+    """Raise ValueError for names that lead elsewhere, and for links, which nothing here needs."""
     for member in members:
         path = PurePosixPath(member.name.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or ":" in path.parts[:1]:
@@ -65,19 +65,3 @@ def _refuse_unsafe(members):
             raise ValueError(
                 f"{member.name!r} is a link or a device, which is not expected here; refused"
             )
-
-
-def _saved_model_in(folder, names):
-    inner = [path for path in Path(folder).iterdir() if path.is_dir()]
-    for candidate in (Path(folder), *(inner if len(inner) == 1 else ())):
-        if (candidate / "saved_model.pb").is_file():
-            return candidate
-    shown = ", ".join(names[:5]) or "nothing"
-    raise ValueError(f"it holds no saved_model.pb, so no SavedModel; it begins with: {shown}")
-
-
-def lift(inner: Path, outer: Path) -> None:
-    """Move all that a folder holds to another one, and remove the folder."""
-    for path in inner.iterdir():
-        path.rename(outer / path.name)
-    inner.rmdir()

@@ -12,30 +12,28 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pooch
+from filelock import FileLock, Timeout
 
 RECORD = ".tlhelpers.json"  # in each module that was downloaded: where it is from, which files
 
 
 def cache_dir() -> Path:
     """Return the folder of downloads and features: `TLHELPERS_CACHE`, or the system's place."""
-    import pooch
-
     return Path(os.environ.get("TLHELPERS_CACHE") or pooch.os_cache("tlhelpers")).expanduser()
 
 
-def mirror_dir() -> Path | None:
-    """Return the folder that is searched before the internet, `TLHELPERS_MIRROR`, if it is set."""
+def in_mirror(place: str) -> Path | None:
+    """Return where something lies in the folder `TLHELPERS_MIRROR`; None where that is not set."""
     given = os.environ.get("TLHELPERS_MIRROR")
-    return Path(given).expanduser() if given else None
+    return Path(given).expanduser() / place if given else None
 
 
 def modules_dir() -> Path:
-    """Return the folder of downloaded modules: `TFHUB_CACHE_DIR`, or one in `cache_dir()`.
-
-    It is laid out as tensorflow_hub's (a folder named by the handle's SHA-1), so both share it.
-    """
+    """Return the folder of downloaded modules: tensorflow_hub's, or our own of the same layout."""
     given = os.environ.get("TFHUB_CACHE_DIR", "")
     return Path(given).expanduser() if given and "://" not in given else cache_dir() / "modules"
 
@@ -49,14 +47,10 @@ def has_graph(folder: Path) -> bool:
 
 
 def is_complete(folder: Path) -> bool:
-    """Return whether all files of a module are there.
-
-    Those of its record with their sizes; without a record, those that TensorFlow needs.
-    """
+    """Return whether a module has all files of its record, or those that TensorFlow needs."""
     if not has_graph(folder):
         return False
-    record = read_record(folder)
-    if record:
+    if record := read_record(folder):
         return record["files"].items() <= _sizes(folder).items()
     variables = folder / "variables"
     shards = list(variables.glob("variables.data-*-of-*"))
@@ -84,22 +78,27 @@ def _sizes(folder):
     return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
 
 
+def check_sum(path: Path, expected: str | None, what: str, mend: str, kind: str = "sha256") -> str:
+    """Return a file's checksum; ValueError, which begins with `what`, if another is expected."""
+    found = pooch.file_hash(str(path), alg=kind)
+    if expected not in (None, found):
+        raise ValueError(f"{what} {found}, expected {expected}. It is not used{mend}")
+    return found
+
+
 def files_digest(files: Iterable[Path]) -> str:
     """Return the SHA-256 of what stands in files, one after the other."""
-    import pooch
-
     sums = [pooch.file_hash(str(path), alg="sha256") for path in files]
     return hashlib.sha256(" ".join(sums).encode()).hexdigest()
 
 
 @contextmanager
 def whole_folder(target: Path, *, alone: bool = False) -> Iterator[Path]:
-    """An empty folder to fill, which becomes `target` if all goes well, and else vanishes.
+    """Give an empty folder to fill, which becomes `target` if all goes well, and else vanishes.
 
     `alone` says that no other process can be at it, so that what a killed one left is removed.
     """
-    inner = [path.parent for path in target.glob("**/saved_model.pb") if path.parent != target]
-    if inner:
+    if inner := [p.parent for p in target.glob("**/saved_model.pb") if p.parent != target]:
         raise ValueError(f"{target} holds other modules ({inner[0]}); nothing was changed.")
     target.parent.mkdir(parents=True, exist_ok=True)
     for left in target.parent.glob(f"{target.name}.*.tmp") if alone else ():
@@ -118,8 +117,6 @@ def whole_folder(target: Path, *, alone: bool = False) -> Iterator[Path]:
 @contextmanager
 def locked(entry: Path) -> Iterator[None]:
     """Let one process at a time work on an entry of the cache; others wait for it."""
-    from filelock import FileLock, Timeout
-
     with readable_errors(entry):
         entry.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(entry.with_name(entry.name + ".lock"))
@@ -154,9 +151,6 @@ def readable_errors(target: Path) -> Iterator[None]:
         ) from error
 
 
-# Arrays -------------------------------------------------------------------------------------------
-
-
 def features_path(key: str) -> Path:
     """Return the file in which feature vectors with this key are kept."""
     return cache_dir() / "features" / f"{key}.npz"
@@ -183,7 +177,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray] | None:
         return None
 
 
-def write_arrays(path: Path, arrays: dict[str, np.ndarray], what: str, mend: str) -> None:
+def write_arrays(path: Path, arrays: dict[str, Any], what: str, mend: str) -> None:
     """Write beside, then rename: another process sees the whole file or none.
 
     If that fails, a warning tells `what` happened, why, and how to mend it.

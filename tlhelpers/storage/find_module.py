@@ -1,12 +1,11 @@
 """Find a TF Hub module by its handle: embedded, a folder, or an address."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from ..runtime.types import StrPath
 from . import archive, cache, download
 from .find import find
 
@@ -25,47 +24,21 @@ def is_packaged(handle: str) -> bool:
 
 
 def find_module(
-    handle: str | os.PathLike,
+    handle: StrPath,
     *,
     sha256: str | None = None,
     timeout: float = 30.0,
     retries: int = 4,
     progress: bool = True,
 ) -> Path:
-    """Return the folder of a module, looked for in the cache, a mirror, then on the internet.
+    """Return the folder of a module: `embedded:glyphnet`, a SavedModel, or what an address gives.
 
-    A download is complete or absent: it goes to a temporary folder that is renamed at the end, is
-    taken up where it broke off, and is made once when several processes ask at the same time.
+    An address is a handle of tfhub.dev or Kaggle Models, or a `.tar.gz` anywhere. It is looked for
+    in the cache, the folder `TLHELPERS_MIRROR`, then on the internet (options: see `download`).
+    ValueError for another handle, or if what came is not the module (`sha256`: of the archive);
+    FileNotFoundError for a folder that is no SavedModel; ConnectionError if it could not be
+    downloaded; OSError if the cache cannot be written.
 
-    Parameters
-    ----------
-    handle : str or path
-        `embedded:glyphnet`; the folder of a SavedModel; or an address (http or https): a handle of
-        tfhub.dev or Kaggle Models, or a `.tar.gz` anywhere. An address is looked for in the folder
-        `TLHELPERS_MIRROR` before it is downloaded.
-    sha256 : str, optional
-        SHA-256 that the downloaded archive must have.
-    timeout : float
-        Seconds without a byte after which a connection counts as dead.
-    retries : int
-        How many attempts in a row may bring nothing new; pauses between them grow from 1 s to 30 s.
-    progress : bool
-        Show a progress bar, and the size before a large download.
-
-    Raises
-    ------
-    ValueError
-        The handle is none of these; or what came is not the module (another checksum, a web page,
-        a damaged or unsafe archive, no SavedModel in it).
-    FileNotFoundError
-        The folder exists but is not a SavedModel.
-    ConnectionError
-        The module could not be downloaded; says why, and how to do without.
-    OSError
-        The cache cannot be written: disk full, or no rights.
-
-    Examples
-    --------
     >>> find_module("embedded:glyphnet").name
     'glyphnet'
     """
@@ -75,8 +48,8 @@ def find_module(
     if text in EMBEDDED:
         return data_dir() / EMBEDDED[text]
     if text.startswith(("https://", "http://")):
-        wanted = sha256 and sha256.strip().lower()
-        return _find_address(plain_address(text), wanted, timeout, retries, progress)
+        options = {"timeout": timeout, "retries": retries, "progress": progress}
+        return _find_address(plain_address(text), sha256 and sha256.strip().lower(), options)
     path = Path(text).expanduser()
     if not path.is_dir():
         raise _unknown(handle)
@@ -86,9 +59,6 @@ def find_module(
             "Give the folder that holds saved_model.pb and variables/."
         )
     return path
-
-
-# Handles and places -----------------------------------------------------------------------------
 
 
 class UnknownHandle(ValueError):
@@ -121,7 +91,7 @@ def plain_address(address: str) -> str:
 
 
 def _download_address(address):
-    """Where the archive is: tfhub.dev, Kaggle and others that speak their protocol are asked."""
+    """Return where the archive is: tfhub.dev, Kaggle and others of their protocol are asked."""
     parts = urlsplit(address)
     if parts.path.endswith((".tar.gz", ".tgz", ".tar")):
         return address
@@ -129,13 +99,10 @@ def _download_address(address):
     return urlunsplit((*parts[:3], query, ""))
 
 
-def place_in(folder: Path, address: str) -> Path:
+def place_of(address: str) -> str:
     """Return where the module of an address lies in a mirror."""
     path = urlsplit(address).path.removesuffix(".tar.gz").removesuffix(".tgz")
-    return folder.joinpath("modules", *path.strip("/").split("/"))
-
-
-# Fetching ---------------------------------------------------------------------------------------
+    return f"modules/{path.strip('/')}"
 
 
 def is_from(folder: Path, address: str) -> bool:
@@ -143,74 +110,50 @@ def is_from(folder: Path, address: str) -> bool:
     return cache.read_record(folder).get("handle", address) == address
 
 
-def _serves(folder, address, sha256):
-    """Whether the module in a folder is whole and the one that is asked for."""
-    if not cache.is_complete(folder) or not is_from(folder, address):
-        return False
-    return sha256 is None or cache.read_record(folder).get("sha256") == sha256
+def _find_address(address, sha256, options):
+    mirrored = cache.in_mirror(place_of(address))
 
+    def serves(folder):
+        whole = cache.is_complete(folder) and is_from(folder, address)
+        return whole and sha256 in (None, cache.read_record(folder).get("sha256"))
 
-def _find_address(address, sha256, timeout, retries, progress):
-    entry = cache.modules_dir() / hashlib.sha1(address.encode()).hexdigest()
-    mirror = cache.mirror_dir()
-    mirrored = place_in(mirror, address) if mirror else None
+    def store(packed, entry, what):
+        why = f"{what} has another checksum: SHA-256"
+        mend = "; try again, and if that stays, ask who gave you the checksum."
+        found = cache.check_sum(packed, sha256, why, mend)
+        with cache.whole_folder(entry, alone=True) as empty:
+            archive.unpack(packed, empty, what, module=True)
+            cache.write_record(empty, address, found)
 
-    def bring():
-        packed = mirrored and mirrored.with_name(mirrored.name + ".tar.gz")
+    def bring(entry):
+        packed = mirrored and mirrored.with_name(f"{mirrored.name}.tar.gz")
         if packed and packed.is_file():
-            _store(packed, entry, address, sha256, f"The archive {packed} in the mirror")
-            return
-        part = entry.with_name(entry.name + ".part")
+            return store(packed, entry, f"The archive {packed} in the mirror")
+        url, name = _download_address(address), "/".join(address.split("/")[3:])
         try:
-            name = "/".join(address.split("/")[3:])
-            url = _download_address(address)
-            download.download(url, part, name, timeout=timeout, retries=retries, progress=progress)
+            with download.download(url, entry, name, **options) as part:
+                store(part, entry, f"What came from {address}")
         except download.Failure as failure:
-            raise _not_downloaded(address, failure, part, mirrored, sha256) from failure
-        try:
-            _store(part, entry, address, sha256, f"What came from {address}")
-        finally:
-            download.discard(part)
+            raise _not_downloaded(address, failure, mirrored, sha256) from failure
 
-    return find(entry, lambda folder: _serves(folder, address, sha256), bring, mirrored=mirrored)
+    entry = cache.modules_dir() / hashlib.sha1(address.encode()).hexdigest()  # as tensorflow_hub
+    return find(place_of(address), serves, bring, entry=entry)
 
 
-def _store(packed, entry, address, sha256, what):
-    """Check an archive and make it the cache's entry, in one step."""
-    import pooch
-
-    found = pooch.file_hash(str(packed), alg="sha256")
-    if sha256 is not None and found != sha256:
-        raise ValueError(
-            f"{what} has another checksum: SHA-256 {found}, expected {sha256}. It is not used; "
-            "try again, and if that stays, ask who gave you the checksum."
-        )
-    with cache.whole_folder(entry, alone=True) as empty:
-        try:
-            module = archive.unpack(packed, empty)
-        except ValueError as error:
-            raise ValueError(f"{what} cannot be used: {error}.") from error
-        if module != empty:
-            archive.lift(module, empty)
-        cache.write_record(empty, address, found)
-
-
-def _not_downloaded(address, failure, part, mirrored, sha256):
+def _not_downloaded(address, failure, mirrored, sha256):
     parts = [f"Could not download {address}: {failure}."]
-    if part.exists() and part.stat().st_size:
-        size = part.stat().st_size / 1e6
+    if failure.kept:
+        size = failure.kept / 1e6
         parts.append(f"The {size:.1f} MB that came are kept; the next call goes on from there.")
     if mirrored and cache.has_graph(mirrored):
+        why = f"cannot be shown to have the SHA-256 {sha256}"
         if not cache.is_complete(mirrored):
             why = "lacks files"
         elif not is_from(mirrored, address):
             why = f"is another module, from {cache.read_record(mirrored)['handle']}"
-        else:
-            why = f"cannot be shown to have the SHA-256 {sha256}"
         parts.append(f"The mirror's copy in {mirrored} {why}.")
-    place = place_in(Path(), address)
     parts.append(
         "Without internet, use embedded:glyphnet, or set TLHELPERS_MIRROR to a folder that holds "
-        f"{place}/saved_model.pb; tl.prepare_mirror makes one."
+        f"{place_of(address)}/saved_model.pb; tl.prepare_mirror makes one."
     )
     return ConnectionError(" ".join(parts))

@@ -1,19 +1,17 @@
 """Fill a folder with modules for machines that have little internet."""
 
-from __future__ import annotations
-
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..runtime.types import StrPath
 from . import cache
-from .find_module import find_module, is_from, place_in, plain_address
+from .find_module import find_module, is_from, place_of, plain_address
 
 
 def prepare_mirror(
     handles: str | Sequence[str],
-    folder: str | os.PathLike,
+    folder: StrPath,
     *,
     timeout: float = 30.0,
     retries: int = 4,
@@ -21,22 +19,18 @@ def prepare_mirror(
 ) -> list[Path]:
     """Prepare a folder (a USB stick, a classroom share) for `TLHELPERS_MIRROR`.
 
+    Returns the folder of each module in it: `modules/<path of the address>`.
+
     Parameters
     ----------
     handles : list of str
         Addresses of modules (http or https). What is there already is left alone.
     folder : str or path
-        Modules are put in `modules/<path of the address>` under it.
     timeout : float
         Seconds without a byte after which a connection counts as dead.
     retries : int
         How many attempts in a row may bring nothing new.
     progress : bool
-
-    Returns
-    -------
-    list of pathlib.Path
-        The folder of each module in the mirror.
 
     Raises
     ------
@@ -53,15 +47,14 @@ def prepare_mirror(
     for handle in handles:
         if not str(handle).startswith(("https://", "http://")):
             raise ValueError(f"{handle!r} is not an address; only addresses need a mirror.")
-    options = {"timeout": timeout, "retries": retries, "progress": progress}
     folders, failed = [], []
     for handle in handles:
         address = plain_address(handle)
-        target = place_in(Path(folder).expanduser(), address)
+        target = Path(folder).expanduser() / place_of(address)
         folders.append(target)
         try:
             if not cache.is_complete(target):
-                source = find_module(handle, **options)
+                source = find_module(handle, timeout=timeout, retries=retries, progress=progress)
                 with cache.readable_errors(target), cache.whole_folder(target) as empty:
                     shutil.copytree(source, empty, dirs_exist_ok=True)
             elif not is_from(target, address):
