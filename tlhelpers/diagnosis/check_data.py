@@ -1,48 +1,55 @@
-"""Checks of the doctor that look at data and head, before any training."""
+"""Checks of the doctor that look at data, head and inputs, before any training."""
 
 import hashlib
 
 import keras
 import numpy as np
 
+from ..backbones.hub_layer import HubLayer
+from ..backbones.keras_networks import CaffePreprocessing
 from ..images.lazy_images import LazyImages
-from ..runtime.keras_private import data_sets, mapped_function
+from ..runtime.keras_private import data_sets, mapped_function, recorded_inputs
 from ..training.data_forms import as_pair
 from ..training.losses import loss_name
 from .case import Case, Finding, not_checked, ok, problem
 
+# What reaches a network of keras.applications after its preprocess_input: range -> names begin so
+_V2 = ("resnet50v2", "resnet101v2", "resnet152v2")
+_RANGES = {
+    (0, 1): ("glyphnet",),
+    (0, 255): ("convnext",),
+    (-1, 1): ("inception", "mobilenet", "nasnet", "xception", *_V2),
+    (-124, 152): ("vgg", "resnet"),  # after those of version 2
+    (-2.2, 2.7): ("densenet",),
+}
+
 
 def head_and_labels(case: Case) -> Finding:
-    """Number of outputs, form of the labels, and the loss that joins them."""
+    """Compare the number of outputs, the form of the labels, and the loss that joins them."""
     outputs = np.asarray(case.model(case.batches[0][0], training=False))
     loss = case.model.loss
     name, from_logits = loss_name(loss), bool(getattr(loss, "from_logits", False))
     if outputs.ndim != 2 or "crossentropy" not in name:
         shape = f"[n, {', '.join(map(str, outputs.shape[1:]))}]"
         return not_checked(f"for classifiers: the output is {shape}, the loss {name}")
-    classes = outputs.shape[1]
-    pair = as_pair(case.data)
+    classes, pair = outputs.shape[1], as_pair(case.data)
     labels = pair[1] if pair else np.concatenate([y for _, y in case.batches])
     labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-    found = (
-        f"labels one-hot of {labels.shape[1]}"
-        if labels.ndim == 2
-        else f"labels {labels.min()} to {labels.max()}"
-    )
-    found += f", {classes} outputs, {name}"
+    one_hot = labels.ndim == 2
+    form = f"one-hot of {labels.shape[1]}" if one_hot else f"{labels.min()} to {labels.max()}"
+    found = f"labels {form}, {classes} outputs, {name}"
     if "binary" in name:
-        fits = labels.shape[1:] == (outputs.shape[1:] if labels.ndim == 2 else ())
-        if not fits or (labels.ndim == 1 and classes > 1):
+        if (labels.shape[1:] or (1,)) != (classes,):
             return problem(found, "Use SparseCategoricalCrossentropy, or one output a label.")
         known = labels.min() >= 0 and labels.max() <= 1
         return ok(found) if known else problem(found, "Binary labels are 0 and 1.")
-    if labels.ndim == 2 and "sparse" in name:
+    if one_hot and "sparse" in name:
         return problem(found, "Use CategoricalCrossentropy, or labels.argmax(axis=1).")
-    if labels.ndim == 1 and "sparse" not in name:
-        return problem(found, "Use SparseCategoricalCrossentropy for labels that are numbers.")
-    if labels.ndim == 2 and labels.shape[1] != classes:
+    if one_hot and labels.shape[1] != classes:
         return problem(found, f"End the head with Dense({labels.shape[1]}).")
-    if labels.ndim == 1:
+    if not one_hot:
+        if "sparse" not in name:
+            return problem(found, "Use SparseCategoricalCrossentropy for labels that are numbers.")
         if np.any(labels != labels.astype(int)) or labels.min() < 0:
             return problem(found, "Number the classes 0, 1, 2 and so on.")
         # a data set was not gone through, so classes may be missing from what was seen
@@ -56,8 +63,57 @@ def head_and_labels(case: Case) -> Finding:
     return ok(found)
 
 
+def range_of_inputs(case: Case) -> Finding:
+    """Compare what reaches the pretrained network with what it was trained with."""
+    network = case.base or case.model
+    expected = case.expects or _expected(network)
+    if expected is None:
+        why = f"what {network.name} expects is not known"
+        return not_checked(why, "Give expects=(low, high).")
+    reached = _what_reaches(case)
+    if reached is None:
+        return not_checked("the input of the pretrained network is not one tensor of numbers")
+    (low, high), (least, most) = expected, (reached.min(), reached.max())
+    span, found = high - low, f"inputs from {least:.3g} to {most:.3g}; expected {low} to {high}"
+    if not (np.isfinite(least) and np.isfinite(most)):
+        return problem(found, "Drop or mend the samples with NaN or infinity.")
+    if least < low - 0.05 * span or most > high + 0.05 * span:
+        return problem(found, "Preprocess the inputs as the pretrained network expects.")
+    if most - least < 0.05 * span:
+        return problem(f"{found}: rescaled twice?", "Rescale once, in the data or in the model.")
+    if least > low + 0.4 * span:
+        return problem(f"{found}: the lower part is unused", "Use the network's preprocess_input.")
+    return ok(found)
+
+
+def _expected(base):
+    if isinstance(base, HubLayer):
+        shape = getattr(base.input_spec, "shape", None) or ()
+        return (0, 1) if len(shape) == 4 else None
+    for layer in base.layers:
+        if isinstance(layer, CaffePreprocessing):
+            return 0, 1
+        if isinstance(layer, keras.layers.Rescaling):  # of Keras Applications, or of `backbones`
+            return (0, 255) if np.max(layer.scale) < 0.1 else (0, 1)
+    name = base.name.lower()
+    return next((span for span, names in _RANGES.items() if name.startswith(names)), None)
+
+
+def _what_reaches(case):
+    seen = [x for x, _ in case.batches[:3]]
+    if case.base is not None:
+        with recorded_inputs(case.base) as reached:
+            for x in seen:
+                case.model(x, training=False)
+        seen = reached
+    if any(isinstance(x, dict | list | tuple) for x in seen):
+        return None
+    values = np.concatenate([np.asarray(x) for x in seen])
+    return values if values.dtype.kind == "f" or case.expects else None
+
+
 def augmentation_and_cache(case: Case) -> Finding:
-    """Random operations that a cache makes the same in each epoch."""
+    """Look for random operations that a cache makes the same in each epoch."""
     if as_pair(case.data):
         return ok("the data are arrays")
     names, cached = [], False
@@ -84,7 +140,7 @@ def _is_random(dataset):
 
 
 def training_and_test_data(case: Case) -> Finding:
-    """Samples that stand in both, found by their content."""
+    """Look for samples that stand in both, by their content."""
     if case.test is None:
         return not_checked("no test data given", "Give them: doctor(model, data, test).")
     train, test = set(_fingerprints(case.data)), _fingerprints(case.test)
@@ -98,11 +154,9 @@ def training_and_test_data(case: Case) -> Finding:
 def _fingerprints(data):
     """A digest of each sample, numbers rounded so that tiny differences do not hide it."""
     pair = as_pair(data)
-    if pair:
-        lazy = isinstance(pair[0], LazyImages)
-        inputs = pair[0].parts() if lazy else [pair[0]]
-    else:
-        inputs = (element[0] for element in data)
+    inputs = (element[0] for element in data) if pair is None else [pair[0]]
+    if pair and isinstance(pair[0], LazyImages):
+        inputs = pair[0].parts()
     found = []
     for part in inputs:
         arrays = [np.asarray(array) for array in keras.tree.flatten(part)]

@@ -10,32 +10,31 @@ from ..backbones.hub_layer import HubLayer
 from ..backbones.saved_model import trusted
 from ..runtime.checks import plural
 from ..runtime.keras_private import all_layers, optimizer_variables
-from .case import Case, Finding, first_line, not_checked, ok, problem
+from .case import Case, Finding, not_checked, ok, problem
 
 
 def compiled_since_unfreezing(case: Case) -> Finding:
-    """Whether the optimizer knows just the weights that train now."""
+    """Tell whether the optimizer knows just the weights that train now."""
     optimizer = getattr(case.model.optimizer, "inner_optimizer", case.model.optimizer)
-    train = {id(weight): weight for weight in case.model.trainable_variables}
+    train = {id(weight) for weight in case.model.trainable_variables}
     if not optimizer.built:
         return ok(f"{len(train)} weights train; compiled, not trained yet")
     known = {id(variable) for variable in optimizer_variables(optimizer)}
-    new, gone = len(train.keys() - known), len(known - train.keys())
-    if not new and not gone:
+    counts = {
+        "should train now are unknown to the optimizer": len(train - known),
+        "are frozen now still train": len(known - train),
+    }
+    found = [f"{count} weights that {what}" for what, count in counts.items() if count]
+    if not found:
         return ok(f"the optimizer trains the {len(train)} weights that are to train")
-    found = []
-    if new:
-        found.append(f"{new} weights that should train now are unknown to the optimizer")
-    if gone:
-        found.append(f"{gone} weights that are frozen now still train")
     return problem("; ".join(found), "Compile again after each freeze or unfreeze.")
 
 
 def training_steps(case: Case) -> Finding:
-    """Whether the model trains at all."""
+    """Tell whether the model trains at all."""
     if case.error:
         return problem(
-            f"training stopped with: {first_line(case.error)}",
+            f"training stopped with: {_first_line(case.error)}",
             "Mend the problems of this table. The whole error: print(table.attrs['error']).",
         )
     if not case.model.trainable_weights:
@@ -43,8 +42,13 @@ def training_steps(case: Case) -> Finding:
     return ok(f"{len(case.batches)} steps, on {sum(len(y) for _, y in case.batches)} samples")
 
 
+def _first_line(error):
+    line = str(error).strip().split("\n")[0]
+    return f"{type(error).__name__}: {line[:200]}"
+
+
 def learning_rate(case: Case) -> Finding:
-    """A loss that jumps says that the steps destroy what the weights knew."""
+    """Look for a loss that jumps: the steps destroy what the weights knew."""
     if case.error:
         return not_checked("no training")
     worst = np.max([*case.losses, case.last_loss])  # NaN if one of them is
@@ -59,11 +63,10 @@ def learning_rate(case: Case) -> Finding:
 
 
 def batchnorm_statistics(case: Case) -> Finding:
-    """Statistics of the pretrained network that follow the batches of the target."""
+    """Look for statistics of the pretrained network that follow the target's batches."""
     if case.error:
         return not_checked("no training")
-    inside = all_layers(case.base or case.model)
-    layers = [part for part in inside if _statistics(part)]
+    layers = [part for part in all_layers(case.base or case.model) if _statistics(part)]
     moved = [layer for layer in layers if any(case.moved(weight) for weight in _statistics(layer))]
     if not moved:
         stayed = f"statistics of {plural(len(layers), 'layer')} stayed"
@@ -86,7 +89,7 @@ def _statistics(layer):
 
 
 def frozen_weights(case: Case) -> Finding:
-    """Weights of frozen layers that move."""
+    """Look for weights of frozen layers that move."""
     if case.error:
         return not_checked("no training")
     layers = all_layers(case.model)
@@ -108,7 +111,7 @@ def frozen_weights(case: Case) -> Finding:
 
 
 def gradients(case: Case) -> Finding:
-    """Weights that are to train and never will."""
+    """Look for weights that are to train and never will."""
     if case.strangers:
         return problem(
             f"{len(case.strangers)} variables are used that the model does not know of, "
@@ -130,27 +133,25 @@ def gradients(case: Case) -> Finding:
 
 
 def saved_and_loaded(case: Case) -> Finding:
-    """A saved model that predicts the same when it is loaded."""
+    """Tell whether the model predicts the same when it is saved and loaded."""
     inputs = case.batches[0][0]
-    before = keras.tree.map_structure(np.asarray, case.model(inputs, training=False))
-    again = keras.tree.map_structure(np.asarray, case.model(inputs, training=False))
-    if _difference(before, again) > 1e-5:
+    before = case.model(inputs, training=False)
+    if _difference(before, case.model(inputs, training=False)) > 1e-5:
         return problem("two predictions differ", "A layer is random outside training, too.")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         try:
             case.model.save(path)
-            modules = [x.handle for x in all_layers(case.model) if isinstance(x, HubLayer)]
-            with trusted(modules):
+            layers = all_layers(case.model)
+            with trusted([str(x.handle) for x in layers if isinstance(x, HubLayer)]):
                 loaded = keras.models.load_model(path, compile=False)
-            after = keras.tree.map_structure(np.asarray, loaded(inputs, training=False))
+            difference = _difference(before, loaded(inputs, training=False))
         except Exception as error:  # whatever stops a student, tomorrow, after the kernel is gone
             return problem(
-                f"not possible: {first_line(error)}",
+                f"not possible: {_first_line(error)}",
                 "Register own layers and functions (keras.saving.register_keras_serializable); "
                 "replace Lambda by layers.",
             )
-    difference = _difference(before, after)
     if difference > 1e-4:
         return problem(
             f"the loaded model predicts otherwise, by up to {difference:.2g}",
@@ -161,5 +162,6 @@ def saved_and_loaded(case: Case) -> Finding:
 
 
 def _difference(one, other):
-    pairs = zip(keras.tree.flatten(one), keras.tree.flatten(other), strict=True)
+    arrays = (map(np.asarray, keras.tree.flatten(each)) for each in (one, other))
+    pairs = zip(*arrays, strict=True)
     return max(float(np.abs(a - b).max() / max(1, np.abs(a).max())) for a, b in pairs)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from contextlib import contextmanager
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,12 +15,11 @@ from ..runtime.checks import whole_number
 from ..training.blocks import find_base
 from ..training.data_forms import as_pair, first_batches
 from . import check_data, check_training
-from .case import Case, whole
-from .range_of_inputs import range_of_inputs
+from .case import Case
 
 BEFORE_TRAINING = {
     "head and labels": check_data.head_and_labels,
-    "range of inputs": range_of_inputs,
+    "range of inputs": check_data.range_of_inputs,
     "augmentation and cache": check_data.augmentation_and_cache,
     "training and test data": check_data.training_and_test_data,
     "compiled since unfreezing": check_training.compiled_since_unfreezing,
@@ -35,8 +36,8 @@ AFTER_TRAINING = {
 
 def doctor(
     model: keras.Model,
-    data: object,
-    test: object = None,
+    data: Any,
+    test: Any = None,
     *,
     expects: tuple[float, float] | None = None,
     steps: int = 10,
@@ -71,11 +72,6 @@ def doctor(
     TypeError, ValueError
         Not a Keras model, or not compiled; data of another kind, or without labels.
 
-    Notes
-    -----
-    BatchNorm layers of a pretrained network keep their statistics only if they are frozen
-    themselves: since Keras 3, `fit` overrides `base(x, training=False)` in a functional model.
-
     Examples
     --------
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
@@ -106,7 +102,7 @@ def doctor(
     columns = ["result", "found", "what to do"]
     table = Diagnosis.from_dict(rows, orient="index", columns=columns).rename_axis("check")
     if case.error:
-        table.attrs["error"] = whole(case.error)
+        table.attrs["error"] = "".join(traceback.format_exception(case.error))
     return table
 
 
@@ -151,16 +147,14 @@ def _steps(case):
     settings = {"shuffle": False, "verbose": 0, "callbacks": [note]}
     if as_pair(case.data) is None:
         case.model.fit(case.data.repeat(), steps_per_epoch=len(case.batches), **settings)
-        return
-    inputs, labels = keras.tree.map_structure(lambda *parts: np.concatenate(parts), *case.batches)
-    size = len(case.batches[0][1])
-    case.model.fit(inputs, labels, batch_size=size, **settings)
+    else:
+        pair = keras.tree.map_structure(lambda *parts: np.concatenate(parts), *case.batches)
+        case.model.fit(*pair, batch_size=len(case.batches[0][1]), **settings)
 
 
 def _loss_and_gradients(case):
     """Mean loss of the first batches in training mode; notes which weights get a gradient."""
-    model, losses = case.model, []
-    weights = model.trainable_weights
+    model, weights, losses = case.model, case.model.trainable_weights, []
     known = {id(weight.value) for weight in model.weights}
     for inputs, labels in case.batches[:2]:
         with tf.GradientTape() as tape:
@@ -170,7 +164,7 @@ def _loss_and_gradients(case):
         losses.append(float(loss))
         found = tape.gradient(scaled, [weight.value for weight in weights])
         alive = {id(w) for w, g in zip(weights, found, strict=True) if _some(g)}
-        case.alive = alive | (case.alive or set())
+        case.alive = alive.union(case.alive or ())
         case.strangers = [v for v in tape.watched_variables() if id(v) not in known]
     return np.mean(losses)
 
@@ -185,10 +179,11 @@ def _put_back(model):
     """Weights, random seeds, optimizer and compiled functions, as they were."""
     names = ("optimizer", "train_function", "test_function", "history", "stop_training")
     attributes = {name: getattr(model, name, None) for name in names}
-    optimizer = model.optimizer
-    if not optimizer.built:
+    variables = list(model.variables)
+    if model.optimizer.built:
+        variables += model.optimizer.variables
+    else:
         _fresh_optimizer(model)
-    variables = [*model.variables, *(optimizer.variables if optimizer.built else ())]
     values = [(variable, variable.numpy()) for variable in variables]
     try:
         yield

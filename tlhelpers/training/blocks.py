@@ -1,6 +1,7 @@
 """Blocks of a model, from input to output, whatever it is made of."""
 
-from __future__ import annotations
+from types import SimpleNamespace
+from typing import Any
 
 import keras
 
@@ -36,24 +37,23 @@ def find_base(model: keras.Model) -> keras.Layer | None:
     return next((layer for layer in inner if layer.weights), None)
 
 
-class HubBlock:
-    """One block of a HubLayer, in the place of a layer."""
-
-    def __init__(self, layer: HubLayer, name: str) -> None:
-        self.weights = layer._blocks[name]
+def block_of(layer: keras.Layer) -> str:
+    """Return the block that a layer with weights belongs to, by its name."""
+    return name_blocks([f"{layer.name}/weight"])[0]
 
 
-def block_parts(model: keras.Layer) -> dict[str, list]:
-    """Return block -> its layers (or blocks of HubLayers), in the order of the network."""
-    named = []
+def block_parts(model: keras.Layer) -> dict[str, list[Any]]:
+    """Return block -> its layers, in the order of the network.
+
+    In the place of a layer a block of a HubLayer has an object that has just its `weights`.
+    """
+    units: dict[str, list[Any]] = {}
     for layer in _layers(model):
         if isinstance(layer, HubLayer):
-            named += [(name, HubBlock(layer, name)) for name in layer.blocks]
+            for name, weights in layer._blocks.items():
+                units.setdefault(name, []).append(SimpleNamespace(weights=weights))
         elif layer.weights:
-            named += [(name_blocks([f"{layer.name}/weight"])[0], layer)]
-    units = {name: [] for name, _ in named}
-    for name, part in named:
-        units[name].append(part)
+            units.setdefault(block_of(layer), []).append(layer)
     return units
 
 

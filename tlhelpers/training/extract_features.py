@@ -1,7 +1,5 @@
 """Extract features once, and keep them on disk."""
 
-from __future__ import annotations
-
 import sys
 
 import keras
@@ -11,24 +9,24 @@ from tqdm.auto import tqdm
 
 from ..images.batches import image_batches
 from ..images.check_images import check_images
-from ..images.lazy_images import LazyImages, parts_of
+from ..images.lazy_images import Images, LazyImages, parts_of
 from ..runtime import replicas
 from ..runtime.checks import whole_number
 from ..runtime.memory import batches_fit, check_memory
 from ..storage.cache import features_path, read_features, write_features
-from .feature_key import feature_key
+from .identity import feature_key
 
 
 def extract_features(
     model: keras.Layer,
-    images: np.ndarray | LazyImages,
+    images: Images,
     *,
     batch_size: int = 64,
     cache: bool = True,
     progress: bool = True,
     spatial: bool = False,
 ) -> np.ndarray:
-    """Return feature vectors of images: one pass through a frozen network, remembered on disk.
+    """Return float32 features `[n, d]` of images: one pass through a frozen network, kept on disk.
 
     Parameters
     ----------
@@ -42,28 +40,22 @@ def extract_features(
         Images a forward pass, for each replica where a strategy has several (`tl.strategy`): all
         of them share the work, each process gets all features, and the first one keeps them.
     cache : bool
-        Keep the features on disk (see `TLHELPERS_CACHE`) under a key made of the content of the
-        images, the weights and the architecture: change one of them and the pass is made again.
-        A network with layers or functions defined in the notebook itself is not kept, because
-        their code may change under the same name.
+        Keep the features on disk (see `TLHELPERS_CACHE`), until the content of the images, the
+        weights or the architecture change. Not those of a network with layers or functions defined
+        in the notebook itself, because their code may change under the same name.
     progress : bool
         Show a progress bar when the pass takes over two seconds.
     spatial : bool
-        Allow outputs of any shape, such as the activations of a trunk (`split_at`). Their size in
-        memory is said, unless progress is False.
-
-    Returns
-    -------
-    float32 `[n, d]`, or `[n, ...]` with `spatial=True`
+        Allow outputs of any shape `[n, ...]`, such as the activations of a trunk (`split_at`).
+        Their size in memory is said, unless progress is False.
 
     Raises
     ------
     TypeError, ValueError
-        Images of another type, shape or range, or with NaN; a network whose output is not
-        `[n, d]`. The message says what came and how to mend it.
+        Images of another type, shape or range, or with NaN; an output that is not `[n, d]`.
     MemoryError
-        The result would not fit into the memory that is free; nothing was computed. Or the GPU has
-        no room for a batch; the message says which size to try.
+        The result would not fit into free memory, and nothing was computed; or the GPU has no room
+        for a batch, and the message says which size to try.
 
     Notes
     -----
@@ -83,14 +75,20 @@ def extract_features(
         model(np.asarray(images[:1]), training=False)
     key = feature_key(model, images) if cache else None
     path = features_path(key) if key else None
-    found = None if path is None else read_features(path, len(images))
-    if _all_have(found, images):
+    found = read_features(path, len(images)) if path else None
+    lengths, founds = zip(*replicas.everywhere(len(images), found is not None), strict=True)
+    if len(set(lengths)) > 1:
+        raise ValueError(
+            f"The workers were given different numbers of images: {list(lengths)}. Give all of "
+            "them all images; each takes its part by itself."
+        )
+    if found is not None and all(founds):  # else all processes must compute their parts
         return found
     _check_output(model, images, progress, spatial)
     with batches_fit(min(batch_size, len(images))):
         features = _forward(model, images, batch_size, progress)
     black = getattr(images, "unreadable", ())  # what was made of them is not theirs
-    if path is not None and not black and replicas.is_chief():
+    if path and not black and replicas.is_chief():
         write_features(path, features)
     return features
 
@@ -136,17 +134,6 @@ def _check_output(network, images, progress, spatial):
             print(f"{len(images)} activations of shape {list(shape)}: {size / 2**20:.0f} MiB")
 
 
-def _all_have(found, images):
-    """Whether all processes found the features; else all must compute their parts."""
-    lengths, founds = zip(*replicas.everywhere(len(images), found is not None), strict=True)
-    if len(set(lengths)) > 1:
-        raise ValueError(
-            f"The workers were given different numbers of images: {list(lengths)}. Give all of "
-            "them all images; each takes its part by itself."
-        )
-    return all(founds)
-
-
 def _forward(network, images, batch_size, progress):
     def forward(batch):
         return network(batch, training=False)
@@ -155,22 +142,13 @@ def _forward(network, images, batch_size, progress):
     batch_size *= tf.distribute.get_strategy().num_replicas_in_sync
     lazy = isinstance(images, LazyImages)
     batches = image_batches(images, batch_size) if lazy else parts_of(images, batch_size)
-    if lazy:
-        batches = (check_images(batch.numpy()) for batch in batches)
-    bar = tqdm(
-        batches,
-        desc="features",
-        total=-(-len(images) // batch_size),
-        leave=False,
-        delay=2,
-        file=sys.stdout,
-        disable=not progress,
-    )
-    features, start = None, 0
-    for batch in bar:
+    features, starts = None, range(0, len(images), batch_size)
+    options = {"leave": False, "delay": 2, "file": sys.stdout, "disable": not progress}
+    bar = tqdm(batches, desc="features", total=len(starts), **options)
+    for start, batch in zip(starts, bar, strict=True):
+        batch = check_images(batch) if lazy else batch
         part = np.asarray(forward(batch), np.float32)
         if features is None:  # made once, since parts and the whole together take twice the room
             features = np.empty((len(images), *part.shape[1:]), np.float32)
-        features[start : start + len(part)] = part
-        start += len(part)
+        features[start : start + batch_size] = part
     return features

@@ -1,9 +1,6 @@
 """The recommended recipe of fine-tuning: the head first, then the last blocks with it."""
 
-from __future__ import annotations
-
-import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -13,10 +10,10 @@ from ..images.lazy_images import LazyImages
 from ..runtime import replicas
 from ..runtime.checks import plural
 from ..runtime.memory import batches_fit, check_memory
+from ..runtime.types import StrPath
 from .blocks import blocks, find_base
 from .data_forms import as_pair, first_batches, fit_arguments
-from .linear_head import linear_head, solve
-from .losses import all_labels, compile_with, guess_loss
+from .losses import all_labels, compile_with, guess_loss, solve_head
 from .resume import ResumableTraining
 from .split_at import split_at
 from .unfreeze import freeze, unfreeze
@@ -33,15 +30,15 @@ class Histories(NamedTuple):
 
 def fine_tune(
     model: keras.Model,
-    data: object,
-    validation: object = None,
+    data: Any,
+    validation: Any = None,
     *,
     base: keras.Layer | None = None,
     last: int | None = 1,
     learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 1e-4,
     epochs: tuple[int, int] = (20, 10),
-    backup: str | os.PathLike | None = None,
-    **fit: object,
+    backup: StrPath | None = None,
+    **fit: Any,
 ) -> Histories:
     """Train the head on the frozen network, then the last blocks and the head together.
 
@@ -67,25 +64,17 @@ def fine_tune(
         To be given where `model` was made of its layers, or of their outputs.
     last : int or None
         How many blocks of `base` to unfreeze, counted from its output; None for all.
-    learning_rate : float or schedule
-        Of the second stage (Adam).
     epochs : (int, int)
         Of the first stage (where the head is not solved) and of the second; 0 in the first for a
         head that is trained already.
     backup : str or path, optional
-        Folder (on Colab one of the mounted Drive) in which the state is kept after each epoch, so
-        that the same call in a new process goes on there, with the same result as if nothing had
-        happened. What is finished is not trained again: the call gives its weights and histories
-        back. Also restored are the optimizer, early stopping, the seeds of dropout and the order
-        of arrays. Not restored are the state of your `callbacks` and the order of a
+        Folder (on Colab one of the mounted Drive) in which the state is kept after each epoch:
+        weights, histories, optimizer, early stopping, seeds of dropout and the order of arrays.
+        The same call in a new process goes on there, with the same result as if nothing had
+        happened. Not restored are the state of your `callbacks` and the order of a
         tf.data.Dataset, which should not depend on earlier epochs.
     **fit
         Goes to Keras' `fit` in both stages: `batch_size`, `callbacks`, `class_weight`, `verbose`.
-
-    Returns
-    -------
-    Histories
-        `head` and `tuning`, each a `keras.callbacks.History`.
 
     Raises
     ------
@@ -134,59 +123,62 @@ def fine_tune(
                 f"Nothing in {model.name} trains beside {base.name}. Put a head on it: "
                 "keras.Sequential([base, keras.layers.Dense(classes)])."
             )
-        training = ResumableTraining(backup, model, base, (data, validation), arguments)
+        kept = None
+        if backup is not None:
+            kept = ResumableTraining(backup, model, base, (data, validation), arguments)
 
-        def head(stage):
-            cut = _without_trunk(model, data, validation, **fit)
-            dense = linear_head(*cut[:2], loss) if epochs[0] else None
-            if dense is not None:
-                return cut[0], solve(dense, *cut, loss, fit.get("class_weight"))
-            return cut[0], _train(*cut, loss, keras.optimizers.Adam(), epochs[0], stage, fit)
+        def stage(name, optimizer, length):
+            """What a stage trained, None where the backup holds it finished, and its history."""
 
-        def tuning(stage):
-            cut = _without_trunk(model, data, validation, **fit)
-            optimizer = keras.optimizers.Adam(learning_rate)
-            return cut[0], _train(*cut, loss, optimizer, epochs[1], stage, fit)
+            def train(fit_part):
+                cut = _without_trunk(model, data, validation, **fit)
+                solve = name == "head" and length
+                history = solve_head(*cut, loss, fit.get("class_weight")) if solve else None
+                if history is None:
+                    history = _train(*cut, loss, optimizer, length, fit_part, fit)
+                return cut[0], history
+
+            return kept.stage(name, train) if kept else train(_fit)
 
         start, depth = model.get_weights(), last or len(blocks(base))
-        batch = _batch(data, fit.get("batch_size"))
+        count, whole = len(all_labels(data)), as_pair(data) is not None
+        size = min(fit.get("batch_size") or 32, count) if whole else count  # 32 is Keras' own
+        smaller = "batch_size={}" if whole else "batches of {}"
         fewer = [f"fewer blocks, last={depth - 1}"] if depth > 1 else []
         try:
-            with batches_fit(beside=" with all blocks frozen", **batch):
-                _, first = training.stage("head", head)
+            with batches_fit(size, " with all blocks frozen", smaller):
+                _, first = stage("head", keras.optimizers.Adam(), epochs[0])
             unfreeze(base, last=last)
-            free = f" with {plural(depth, 'block')} unfrozen"
-            with batches_fit(beside=free, otherwise=fewer, **batch):
-                tuned, second = training.stage("tuning", tuning)
+            free, adam = plural(depth, "block"), keras.optimizers.Adam(learning_rate)
+            with batches_fit(size, f" with {free} unfrozen", smaller, fewer):
+                tuned, second = stage("tuning", adam, epochs[1])
         except MemoryError:
             model.set_weights(start)
             raise
         # the optimizer that trained, with its loss scale under mixed precision
-        optimizer = keras.optimizers.Adam(learning_rate) if tuned is None else tuned.optimizer
-        compile_with(model, optimizer, loss)
+        compile_with(model, adam if tuned is None else tuned.optimizer, loss)
     return Histories(first, second)
 
 
-def _batch(data, batch_size):
-    """Samples a step, and how fewer are asked for."""
-    count = len(all_labels(data))
-    if as_pair(data) is None:
-        return {"batch_size": count, "smaller": "batches of {}"}
-    return {"batch_size": min(batch_size or 32, count)}  # 32 is Keras' own
+def _fit(part, data, epochs, *, batch_size=None, shuffle=True, **fit):
+    """Fit a part of the model, and keep no backup."""
+    given = fit_arguments(data, batch_size, shuffle=shuffle)
+    shuffle = shuffle and "y" in given  # a data set has its order
+    return part.fit(epochs=epochs, shuffle=shuffle, **given, **fit)
 
 
-def _train(model, data, validation, loss, optimizer, epochs, stage, fit):
+def _train(model, data, validation, loss, optimizer, epochs, fit_part, fit):
     """Train what is free; keep the best weights by validation, those at the start among them."""
     compile_with(model, optimizer, loss)
     if validation is None:
-        return stage.fit(model, data, epochs, **fit)
+        return fit_part(model, data, epochs, **fit)
     start, held_out = model.get_weights(), fit_arguments(validation, fit.get("batch_size"))
     before = model.evaluate(**held_out, verbose=0, return_dict=True)
     best = keras.callbacks.EarlyStopping("val_loss", patience=PATIENCE, restore_best_weights=True)
     callbacks = [best, *(fit.get("callbacks") or ())]
     pair = (held_out["x"], held_out["y"]) if "y" in held_out else held_out["x"]
     fit = fit | {"callbacks": callbacks, "validation_data": pair}
-    history = stage.fit(model, data, epochs, **fit)
+    history = fit_part(model, data, epochs, **fit)
     if not min(history.history.get("val_loss", [np.inf])) < before["loss"]:
         model.set_weights(start)
     return history

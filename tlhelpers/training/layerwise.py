@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from typing import Any
 
 import keras
 
@@ -22,23 +23,19 @@ def layerwise(
     Discriminative fine-tuning (Howard and Ruder, ULMFiT, 2018): early layers hold general
     knowledge, so they move more slowly. Schedules, weight decay, clipping, moving averages and
     mixed precision work as in the optimizer that is given; the step of each weight, and its
-    decay, is multiplied. A multiplier of 0 leaves weights as they are, to the bit.
+    decay, is multiplied. A multiplier of 0 leaves weights as they are, to the bit. The class is
+    derived from the optimizer's own and is saved with the model.
 
     Parameters
     ----------
-    optimizer : keras.optimizers.Optimizer or str
-        A new one; it is not changed, its settings are taken.
+    optimizer
+        A new one, or its name; it is not changed, its settings are taken.
     multipliers : dict, optional
         Block -> multiplier of the learning rate, at least 0. Other blocks have 1. A name is a block
         of `tlhelpers.blocks`, or the name of a layer.
     decay : float, optional
         Instead: the last block has 1, the one before `decay`, the one before that `decay ** 2`, and
         so on, over the blocks that train.
-
-    Returns
-    -------
-    keras.optimizers.Optimizer
-        Of a class derived from the optimizer's own. It is saved with the model.
 
     Raises
     ------
@@ -67,8 +64,9 @@ def layerwise(
         raise ValueError("The optimizer is in use already. Give a new one, or its name.")
     if (multipliers is None) == (decay is None):
         raise ValueError("Give either multipliers, as {block: multiplier}, or decay.")
-    kind = _layerwise_class(type(optimizer))
-    return kind.from_config(optimizer.get_config() | {"multipliers": multipliers, "decay": decay})
+    kind: Any = type(optimizer)
+    settings = optimizer.get_config() | {"multipliers": multipliers, "decay": decay}
+    return _layerwise_class(kind).from_config(settings)
 
 
 class _Layerwise(WeightDecayHook):
@@ -87,14 +85,13 @@ class _Layerwise(WeightDecayHook):
         super().build(variables)
         paths = [_MODEL.sub("", variable.path) for variable in variables]
         blocks = name_blocks(paths)
+        known = list(dict.fromkeys(blocks))
         if self.multipliers is None:
-            order = list(dict.fromkeys(blocks))
-            self._factors = [self.decay ** (len(order) - 1 - order.index(b)) for b in blocks]
+            self._factors = [self.decay ** (len(known) - 1 - known.index(b)) for b in blocks]
             return
         names = [{block, *path.split("/")[:-1]} for block, path in zip(blocks, paths, strict=True)]
-        unknown = [name for name in self.multipliers if not any(name in own for own in names)]
+        unknown = [name for name in self.multipliers if name not in set().union(*names)]
         if unknown:
-            known = list(dict.fromkeys(blocks))
             raise ValueError(f"No weight that trains belongs to {unknown}. Blocks: {known}.")
         self._factors = [
             next((m for name, m in self.multipliers.items() if name in own), 1.0) for own in names
@@ -116,18 +113,15 @@ class _Layerwise(WeightDecayHook):
     def apply(self, grads, trainable_variables=None):
         if trainable_variables is None:
             trainable_variables = optimizer_variables(self)
-        trainable_variables = list(trainable_variables)
+        variables = list(trainable_variables)
         if not self.built:
             with keras.name_scope(self.name):
-                self.build(trainable_variables)
-        pairs = list(zip(grads, trainable_variables, strict=True))
-        moving = [pair for pair in pairs if self.factor(pair[1]) != 0]
-        super().apply(*map(list, zip(*moving, strict=True)) if moving else ([], []))
+                self.build(variables)
+        moving = [(g, v) for g, v in zip(grads, variables, strict=True) if self.factor(v) != 0]
+        super().apply([g for g, _ in moving], [v for _, v in moving])
 
     def update_step(self, gradient, variable, learning_rate):
-        factor = self.factor(variable)
-        rate = learning_rate if factor == 1 else learning_rate * factor
-        super().update_step(gradient, variable, rate)
+        super().update_step(gradient, variable, learning_rate * self.factor(variable))
 
     def decay_weights(self, variables, decay):
         # Keras decays all weights at the rate that `learning_rate` tells

@@ -6,12 +6,11 @@ of another. It keeps neither what early stopping knows nor the history, and afte
 shuffled as in the first epoch.
 """
 
-from __future__ import annotations
-
 import json
-import os
+import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,99 +18,115 @@ import keras
 import numpy as np
 
 from ..runtime import replicas
+from ..runtime.types import StrPath
 from ..storage import cache
-from .stage import Stage
-from .training_identity import identify
+from .data_forms import as_pair, in_order
+from .identity import training_key
 
 
 class ResumableTraining:
-    """What the stages of a training have reached, in a folder; without a folder it keeps nothing.
+    """What the stages of a training have reached, in a folder.
 
     `start.npz` tells what is trained and holds the head as it was; `<stage>-<epoch>.npz` is a stage
-    after an epoch (the last two are kept), `<stage>.npz` one that is finished.
-
-    Parameters
-    ----------
-    folder : str, path or None
-    model, base : keras.Model
-        The whole, before training, and the pretrained network in it, which is not kept in full.
-    data : tuple
-        All that is trained and validated on.
-    arguments : dict
-        What else must not change from one process to the next.
+    after an epoch (the last two are kept), `<stage>.npz` one that is finished. `base`, the
+    pretrained network in the model, is not kept in full; `data` are all that is trained and
+    validated on, `arguments` what else must not change from one process to the next.
     """
 
     def __init__(
-        self,
-        folder: str | os.PathLike | None,
-        model: keras.Model,
-        base: keras.Layer,
-        data: tuple,
-        arguments: dict,
+        self, folder: StrPath, model: keras.Model, base: keras.Layer, data: tuple, arguments: dict
     ) -> None:
-        self.folder = None if folder is None else Path(folder).expanduser()
-        if folder is None:
-            return
-        self._model = model
+        self.folder, self._model = Path(folder).expanduser(), model
         self._places = {id(variable): i for i, variable in enumerate(model.variables)}
         self.folder.mkdir(parents=True, exist_ok=True)
         for left in self.folder.glob("*.part") if replicas.is_chief() else ():
             left.unlink(missing_ok=True)
-        identity = identify(model, base, data, arguments)
+        key = training_key(model, base, data, arguments)
         seed = replicas.everywhere(random.randrange(2**31))[0][0]
         found = self.read("start")
         if found is None:
-            self._check_empty()
+            if [*self.folder.glob("head*.npz"), *self.folder.glob("tuning*.npz")]:
+                raise ValueError(
+                    f"{self.folder} holds a backup whose start.npz is missing or damaged, so that "
+                    "it cannot be told what it is of. Put that file back, or give another folder."
+                )
             pretrained = {id(variable) for variable in base.variables}
             head = [variable for variable in model.variables if id(variable) not in pretrained]
-            found = {"identity": identity, "seed": seed}, self.values(head)
+            found = {"identity": key, "seed": seed}, self.values(head)
             self.write("start", *found)
         told, values = found
-        self._refuse(told["identity"], identity)
+        self._refuse(told["identity"], key)
         self.assign(values)
-        self.seed = told["seed"]
+        self._seed = told["seed"]
 
     def stage(self, name: str, train: Callable) -> tuple[keras.Model | None, Any]:
         """Return the model that a stage trained and its history; from the folder if it is finished.
 
-        `train(stage)` gives the model that it trained, a part of the whole, and its history. Where
+        `train(fit)` gives the model that it trained, a part of the whole, and its history. Where
         the history was kept, the whole gets the weights, and no model is given.
         """
-        if self.folder is None:
-            return train(Stage(self, name))
         found = self.read(name)
-        self.check_workers(found is not None)
+        self._check_workers(found is not None)
         if found is None:
-            stage = Stage(self, name)
-            part, history = train(stage)
+            part, history = train(partial(self._fit, name))
             told = {"history": history.history, "epoch": history.epoch}
             self.write(name, told, self.values(part.variables))
-            stage.drop_epochs()
+            self.drop_epochs(name)
             return part, history
-        told, values = found
-        self.assign(values)
         history = keras.callbacks.History()
-        history.history, history.epoch = told["history"], told["epoch"]
+        vars(history).update(found[0])
+        self.assign(found[1])
         return None, history
 
-    # Files ------------------------------------------------------------------------------------
+    def _fit(
+        self, stage, part, data, epochs, *, callbacks=(), shuffle=True, batch_size=None, **fit
+    ):
+        """Fit a part of the model behind the last epoch that was kept.
 
-    def read(self, stem: str) -> tuple[dict, dict[str, np.ndarray]] | None:
+        The order of data depends on the epoch.
+        """
+        kept = (self.read(path.stem) for path in self._epochs(stage))
+        found = next(filter(None, kept), None)
+        first = found[0]["epoch"][-1] + 1 if found else 0
+        self._check_workers(first)
+        if found and found[0]["stopped"]:
+            epochs = first
+        pair = as_pair(data)
+        if pair is None:
+            fit["batch_size"] = batch_size
+        else:
+            size, seed = batch_size or 32, self._seed if shuffle else None
+            data = in_order(pair, size, seed, range(first, max(epochs, first + 1)))
+            fit = {"validation_batch_size": size} | fit
+            fit["steps_per_epoch"] = math.ceil(len(pair[1]) / size)
+        callbacks = list(callbacks or ())
+        callbacks += [keras.callbacks.History(), _Keep(self, stage, found, callbacks)]
+        fit |= {"initial_epoch": first, "epochs": epochs, "callbacks": callbacks}
+        return part.fit(data, shuffle=False, **fit)  # a data set has its order
+
+    def read(self, stem: str) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
         """Return `(what it tells, arrays)` of a file; None if it is absent or not whole."""
         values = cache.read_arrays(self.folder / f"{stem}.npz")
-        return values and (json.loads(str(values.pop("told"))), values)
+        return None if values is None else (json.loads(str(values.pop("told"))), values)
 
-    def write(self, stem: str, told: dict, values: dict[str, np.ndarray]) -> None:
+    def write(self, stem: str, told: dict[str, Any], values: dict[str, np.ndarray]) -> None:
         """Write what a file tells, and its arrays: whole, by the first of several processes."""
         if replicas.is_chief():
-            values = {"told": json.dumps(told, default=float), **values}
+            values = {"told": np.array(json.dumps(told, default=float)), **values}
             what = "Training goes on, but its state was not kept"
             mend = "Make room there, or mount the drive again."
             cache.write_arrays(self.folder / f"{stem}.npz", values, what, mend)
 
-    # Values -----------------------------------------------------------------------------------
+    def _epochs(self, stage):
+        """Files of a stage's epochs, the newest first."""
+        return sorted(self.folder.glob(f"{stage}-[0-9]*.npz"), reverse=True)
 
-    def values(self, variables: list) -> dict[str, np.ndarray]:
+    def drop_epochs(self, stage: str, keep: int = 0) -> None:
+        """Remove the files of a stage's epochs, but the last few."""
+        for path in self._epochs(stage)[keep:] if replicas.is_chief() else ():
+            path.unlink(missing_ok=True)
+
+    def values(self, variables: Sequence[keras.Variable]) -> dict[str, np.ndarray]:
         """Return the values of those variables that belong to the model, by their place in it."""
         return {f"v{self._places[id(v)]}": v.numpy() for v in variables if id(v) in self._places}
 
@@ -122,29 +137,18 @@ class ResumableTraining:
             if key.startswith("v"):
                 variables[int(key[1:])].assign(value)
 
-    # Who it is --------------------------------------------------------------------------------
-
-    def _check_empty(self):
-        if [*self.folder.glob("head*.npz"), *self.folder.glob("tuning*.npz")]:
-            raise ValueError(
-                f"{self.folder} holds a backup whose start.npz is missing or damaged, so that it "
-                "cannot be told what it is of. Put that file back, or give another folder."
-            )
-
     def _refuse(self, known, given):
         other = [name for name in given if known.get(name) != given[name]]
         if other:
-            what = ", ".join(
-                f"{name} ({known.get(name)}, now {given[name]})" if name == "arguments" else name
-                for name in other
-            )
+            both = f"arguments ({known.get('arguments')}, now {given['arguments']})"
+            what = ", ".join(both if name == "arguments" else name for name in other)
             raise ValueError(
                 f"The backup in {self.folder} does not belong to this training; it differs in: "
                 f"{what}. To go on, give what was given then, the model newly built as it was "
                 "before training; to begin anew, give another folder or delete this one."
             )
 
-    def check_workers(self, number: int) -> None:
+    def _check_workers(self, number):
         """Raise ValueError unless all workers read the same number from their folder."""
         reached = [row[0] for row in replicas.everywhere(int(number))]
         if len(set(reached)) > 1:
@@ -152,3 +156,43 @@ class ResumableTraining:
                 f"The workers read different backups in {self.folder} (they reached {reached}). "
                 "Give a folder that all of them share."
             )
+
+
+class _Keep(keras.callbacks.Callback):
+    """Puts back what was kept when training begins, and keeps the state after each epoch."""
+
+    def __init__(self, training, stage, found, callbacks):
+        super().__init__()
+        self._training, self._stage, self._found = training, stage, found
+        kinds = keras.callbacks.EarlyStopping
+        self._stopping = next((each for each in callbacks if isinstance(each, kinds)), None)
+
+    def on_train_begin(self, logs=None):
+        if self._found is None:
+            return
+        told, values = self._found
+        self._training.assign(values)
+        self.model.optimizer.build(self.model.trainable_variables)
+        for i, variable in enumerate(self.model.optimizer.variables):
+            variable.assign(values[f"o{i}"])
+        self.model.history.history.update(told["history"])
+        self.model.history.epoch.extend(told["epoch"])
+        if self._stopping is not None and told["stopping"]:
+            vars(self._stopping).update(told["stopping"])
+            best = [value for key, value in values.items() if key.startswith("b")]
+            self._stopping.best_weights = best or None
+
+    def on_epoch_end(self, epoch, logs=None):
+        values = self._training.values(self.model.variables)
+        values |= {f"o{i}": v.numpy() for i, v in enumerate(self.model.optimizer.variables)}
+        best = getattr(self._stopping, "best_weights", None) or ()
+        values |= {f"b{i}": value for i, value in enumerate(best)}
+        names = ("wait", "best", "best_epoch", "stopped_epoch")
+        told = {
+            "history": self.model.history.history,
+            "epoch": self.model.history.epoch,
+            "stopping": self._stopping and {name: getattr(self._stopping, name) for name in names},
+            "stopped": bool(self.model.stop_training),
+        }
+        self._training.write(f"{self._stage}-{epoch:06d}", told, values)
+        self._training.drop_epochs(self._stage, keep=2)

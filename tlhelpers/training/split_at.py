@@ -4,13 +4,18 @@ import warnings
 
 import keras
 
-from ..backbones.block_names import name_blocks
 from ..backbones.hub_layer import HubLayer
 from ..runtime.keras_private import run_layers
+from .blocks import block_of
+
+_ONE_FUNCTION = (
+    "a SavedModel is one function. Give a Keras model; that of the embedded network is "
+    "task.network()."
+)
 
 
 def split_at(model: keras.Model, layer: str | None = None) -> tuple[keras.Model, keras.Model]:
-    """Cut a model behind a layer, so that partial fine-tuning computes the frozen part once.
+    """Return trunk and tail of a model cut behind a layer, so that the trunk is computed once.
 
     The two models are made of the model's own layers: what the tail learns the model has learnt,
     and there is nothing to join. Training the tail on activations of the trunk gives the losses
@@ -24,11 +29,6 @@ def split_at(model: keras.Model, layer: str | None = None) -> tuple[keras.Model,
         Name of the layer, or of the block, that ends the trunk. All that follows must come from
         its output alone: not inside a residual block, but behind its addition. By default the
         last place before anything that trains, or that is random in training.
-
-    Returns
-    -------
-    trunk, tail : keras.Model
-        From the model's input to the layer's output, and from there to the model's output.
 
     Raises
     ------
@@ -56,9 +56,9 @@ def split_at(model: keras.Model, layer: str | None = None) -> tuple[keras.Model,
     inputs = keras.tree.map_structure(
         lambda tensor: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype), given
     )
-    steps = []
+    steps: list[tuple] = []
     outputs = _unroll(model, inputs, steps)
-    middle = _before_training(model, steps) if layer is None else _find(model, layer, steps)
+    middle = _before_training(model, steps) if layer is None else _behind(model, layer, steps)
     trunk = keras.Model(inputs, middle, name="trunk")
     free = [weight.path for weight in trunk.trainable_weights]
     if free:
@@ -101,8 +101,7 @@ def _is_random(layer):
 
 def _before_training(model, steps):
     """The output of the last place before a layer that trains or is random."""
-    places = _places(steps)
-    found = None
+    places, found = _places(steps), None
     for layer, _, _ in steps:
         if layer.trainable_weights or _is_random(layer):
             break
@@ -115,13 +114,17 @@ def _before_training(model, steps):
     return found
 
 
-def _find(model, layer, steps):
-    """The output of a layer or block behind which the model can be cut."""
-    places = _places(steps)
-    ends = _block_ends(steps, places)
+def _behind(model, layer, steps):
+    """The output of a layer, or of a block, behind which the model can be cut."""
+    layers, places = [part for part, _, _ in steps], _places(steps)
+    ends, block = {}, None
+    for part in layers:
+        if part.weights:
+            block = block_of(part)  # layers without weights belong to the block before them
+        if block and part.name in places:
+            ends[block] = part.name
     if layer in places or layer in ends:
         return places[ends.get(layer, layer)]
-    layers = [part for part, _, _ in steps]
     if any(layer in part.blocks for part in layers if isinstance(part, HubLayer)):
         raise TypeError(f"A HubLayer cannot be cut behind {layer!r}: {_ONE_FUNCTION}")
     here = any(part.name == layer for part in layers)
@@ -132,34 +135,12 @@ def _find(model, layer, steps):
     )
 
 
-_ONE_FUNCTION = (
-    "a SavedModel is one function. Give a Keras model; that of the embedded network is "
-    "task.network()."
-)
-
-
 def _places(steps):
     """Layer -> its output, where that is all that later layers need; the last layer is no place."""
-    made_by = {id(output): i for i, (_, _, output) in enumerate(steps)}
-    last_use = list(range(len(steps)))
-    for i, (_, taken, _) in enumerate(steps):
-        for tensor in taken:
-            if id(tensor) in made_by:
-                last_use[made_by[id(tensor)]] = i
-    places, reach = {}, -1
+    last_use = {id(tensor): i for i, (_, taken, _) in enumerate(steps) for tensor in taken}
+    places, reach = {}, 0
     for i, (layer, _, output) in enumerate(steps[:-1]):
         if reach <= i:
             places[layer.name] = output
-        reach = max(reach, last_use[i])
+        reach = max(reach, last_use.get(id(output), 0))
     return places
-
-
-def _block_ends(steps, places):
-    """Block -> the last place in it; layers without weights belong to the block before them."""
-    ends, block = {}, None
-    for layer, _, _ in steps:
-        if layer.weights:
-            (block,) = name_blocks([f"{layer.name}/weight"])
-        if block and layer.name in places:
-            ends[block] = layer.name
-    return ends

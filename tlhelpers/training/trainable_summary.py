@@ -1,6 +1,7 @@
 """What trains in a model, block by block."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,11 +11,7 @@ from .blocks import block_parts
 
 
 def trainable_summary(model: keras.Layer) -> pd.DataFrame:
-    """Return a table of a model's blocks: what trains, and at which learning rate.
-
-    Parameters
-    ----------
-    model : keras.Model or HubLayer
+    """Return a table of the blocks of a model or HubLayer: what trains, and at which learning rate.
 
     Returns
     -------
@@ -30,23 +27,14 @@ def trainable_summary(model: keras.Layer) -> pd.DataFrame:
     """
     optimizer = getattr(model, "optimizer", None)
     rate = np.nan if optimizer is None else float(optimizer.learning_rate)
-    rows = []
+    inner: Any = getattr(optimizer, "inner_optimizer", optimizer)  # under mixed precision
+    layerwise = hasattr(inner, "factor") and inner.built
+    rows = {}
     for name, parts in block_parts(model).items():
         weights = [weight for part in parts for weight in part.weights]
         train = [weight for weight in weights if weight.trainable]
-        factors = [_factor(optimizer, weight) for weight in train] or [0.0]
-        rows.append(
-            {
-                "block": name,
-                "layers": len(parts),
-                "parameters": sum(math.prod(weight.shape) for weight in weights),
-                "trainable": sum(math.prod(weight.shape) for weight in train),
-                "learning_rate": rate * max(factors),
-            }
-        )
-    return pd.DataFrame(rows).set_index("block")
-
-
-def _factor(optimizer, weight):
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # under mixed precision
-    return optimizer.factor(weight) if hasattr(optimizer, "factor") and optimizer.built else 1.0
+        counts = [sum(math.prod(weight.shape) for weight in some) for some in (weights, train)]
+        factors = [inner.factor(weight) if layerwise else 1.0 for weight in train]
+        rows[name] = [len(parts), *counts, rate * max(factors, default=0.0)]
+    columns = ["layers", "parameters", "trainable", "learning_rate"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("block")

@@ -1,7 +1,5 @@
 """Partial fine-tuning: which blocks of a model train."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import keras
@@ -9,7 +7,7 @@ import keras
 from ..backbones.block_names import choose_blocks
 from ..backbones.hub_layer import HubLayer
 from ..runtime.keras_private import all_layers
-from .blocks import HubBlock, block_parts
+from .blocks import block_parts
 
 
 def unfreeze(
@@ -53,18 +51,16 @@ def unfreeze(
             part.trainable = True
     for name, parts in units.items():
         for part in parts:
-            if not isinstance(part, HubBlock):
-                part.trainable = name in chosen
-                for layer in all_layers(part):
-                    if isinstance(layer, keras.layers.BatchNormalization):
-                        layer.trainable = False
-    hub_layers = [layer for layer in all_layers(model) if isinstance(layer, HubLayer)]
-    for layer in hub_layers:
-        own = [name for name in layer.blocks if name in chosen]
-        if own:
-            layer.unfreeze(own)
-        else:
-            layer.freeze()
+            part.trainable = name in chosen
+    for layer in all_layers(model):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+        elif isinstance(layer, HubLayer):
+            own = [name for name in layer.blocks if name in chosen]
+            if own:
+                layer.unfreeze(own)
+            else:
+                layer.freeze()
 
 
 def freeze(model: keras.Layer) -> None:
