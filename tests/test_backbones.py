@@ -38,6 +38,7 @@ def mobilenet():
         ("EfficientNetV2B0", keras.applications.efficientnet_v2.preprocess_input),
     ],
 )
+@pytest.mark.slow
 def test_preparation_is_that_of_the_network(name, prepare):
     """Images in [0, 1] give what Keras' own preparation of 0 to 255 and its network give."""
     network = built(name)
@@ -51,6 +52,7 @@ def test_preparation_is_that_of_the_network(name, prepare):
     np.testing.assert_allclose(network(images, training=False), want, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_blocks_of_inception_have_names_that_stay():
     """Keras numbers its layers on and on; blocks are called by their place in the network."""
     want = ["stem0", *(f"mixed{i}" for i in range(11))]
@@ -58,6 +60,7 @@ def test_blocks_of_inception_have_names_that_stay():
     assert tl.blocks(built("InceptionV3")) == want
 
 
+@pytest.mark.slow
 def test_the_table_says_what_the_networks_are():
     """Parameters and sizes are those of the networks themselves."""
     table = tl.list_backbones()

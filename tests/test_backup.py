@@ -75,6 +75,7 @@ def test_killed_process(tmp_path, want):
     assert not list(tmp_path.glob("*.part"))
 
 
+@pytest.mark.slow
 def test_interrupted_in_each_stage(tmp_path, want):
     """Objects are new each time, and a head that begins with other weights does not matter."""
     interrupted(tmp_path, Interrupt(epoch=3))
@@ -102,6 +103,7 @@ def check_finished(tmp_path, want):
     assert isinstance(histories.tuning, keras.callbacks.History)
 
 
+@pytest.mark.slow
 def test_damaged_file_costs_one_epoch(tmp_path, want):
     """When the newest file is not whole, the one before it is used."""
     interrupted(tmp_path, Interrupt(epoch=3))
@@ -156,6 +158,7 @@ def test_hub_layer_and_a_data_set(tmp_path, tiny_module):
         np.testing.assert_allclose(one, two, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_pictures_in_files(tmp_path):
     """They are read anew after an interruption; one that has changed makes other data of them."""
     pixels, labels = resume.pair(0)

@@ -102,6 +102,7 @@ def test_healthy_functional_model_and_data_set_pass(pairs, others):
     assert set(table["result"]) == {"ok"}, table
 
 
+@pytest.mark.slow
 def test_healthy_hub_layer_passes(digits):
     """A module, some blocks of it free."""
     layer = tl.HubLayer(digits.backbone)
@@ -400,6 +401,7 @@ def test_softmax_taken_twice(pairs):
         (2, None, [[0.1, 0.2], [0.3, 0.4]], "mse"),
     ],
 )
+@pytest.mark.slow
 def test_healthy_heads(outputs, activation, labels, loss, pairs):
     """What goes together raises no alarm."""
     head = keras.layers.Dense(outputs, activation=activation)
@@ -466,6 +468,7 @@ def test_nothing_trains(pairs):
 
 
 @pytest.mark.parametrize("trained", [False, True])
+@pytest.mark.slow
 def test_leaves_no_trace(pairs, trained):
     """Weights, statistics, seeds and optimizer are as before, to the bit."""
     made = functional(backbone())
@@ -541,6 +544,7 @@ def test_what_is_refused(arguments, message, pairs):
 
 
 @pytest.mark.parametrize("name", ["InceptionV3", "MobileNetV2", "EfficientNetV2B0", "VGG16"])
+@pytest.mark.slow
 def test_networks_with_their_preparation_take_images_up_to_one(name):
     """The course's backbones prepare what comes, so that images in [0, 1] are right."""
     from tlhelpers.backbones import keras_networks

@@ -59,6 +59,7 @@ def test_other_readers_and_the_signature(tmp_path, images):
         np.testing.assert_allclose(outputs["default"], want, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_fine_tuned_module_is_published(tmp_path, digits):
     """A model around a module keeps the names of both, and what was trained in them."""
     images = digits.train.images[:16]

@@ -95,6 +95,7 @@ def test_frozen_weights_move_exactly_zero(eager, tiny_module, images):
 @pytest.mark.parametrize(
     "optimizer", ["Adam", "AdamW", "SGD", "RMSprop", "Adagrad", "Lion", "Nadam", "Adafactor"]
 )
+@pytest.mark.slow
 def test_each_optimizer_trains_the_module(optimizer, tiny_module, images):
     """With trainable=True the kernel moves, statistics stay, and outputs follow the kernel."""
     layer = tl.HubLayer(tiny_module, trainable=True)
@@ -501,6 +502,7 @@ def test_blocks_come_in_the_order_of_use(module, digits):
         ({}, {"stem", "block_1", "block_2", "head"}),
     ],
 )
+@pytest.mark.slow
 def test_unfrozen_blocks_move_and_no_others(choice, free, module):
     """Exactly the chosen blocks train, whatever was chosen before; freeze ends it."""
     layer = tl.HubLayer(module("blocks"))

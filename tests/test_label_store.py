@@ -525,6 +525,7 @@ def test_interrupted_while_waiting_for_another_writer(store):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.slow
 def test_nothing_acknowledged_is_lost(tmp_path):
     """A writer is killed 100 times at random moments: every label it acknowledged is there."""
     script = """

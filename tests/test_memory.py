@@ -95,6 +95,7 @@ def test_features_name_the_batch_size_to_try(images):
         (16, False, {}, "a batch of 32 with all blocks frozen. Try batch_size=16."),
     ],
 )
+@pytest.mark.slow
 def test_fine_tuning_names_what_to_try_and_loses_nothing(
     limit, only_training, given, message, pairs
 ):

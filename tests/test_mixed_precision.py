@@ -64,6 +64,7 @@ def test_module_takes_and_gives_float32_among_layers_in_float16(mixed, tiny_modu
 
 
 @pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.slow
 def test_recipe_ends_where_float32_does(hidden, mixed, pairs):
     """Solved head and trained head, cut network, scaled loss; then training can go on."""
     ends = []

@@ -62,6 +62,7 @@ def assert_same(one, two):
 
 
 @pytest.mark.parametrize(("name", "options"), PLAIN)
+@pytest.mark.slow
 def test_multipliers_of_one_and_zero(name, options):
     """All ones are the plain optimizer to the bit; zero is a frozen layer to the bit."""
 
@@ -81,6 +82,7 @@ def test_multipliers_of_one_and_zero(name, options):
 
 
 @pytest.mark.parametrize(("name", "options"), PLAIN)
+@pytest.mark.slow
 def test_multiplier_of_all_is_another_learning_rate(name, options):
     """A tenth everywhere is what the optimizer does at a tenth of the rate, decay included."""
     kind = getattr(keras.optimizers, name)

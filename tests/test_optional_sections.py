@@ -106,6 +106,7 @@ def tiny_gpt2(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_text_is_generated_from_a_prompt(tiny_gpt2, capsys):
     """The section on generation runs from a folder: what it prints goes on from the prompt."""
     _, names = run_section("06_zero_shot_text.ipynb", "generate", GENERATOR=str(tiny_gpt2))

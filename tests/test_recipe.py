@@ -79,6 +79,7 @@ def test_head_stage_alone_leaves_the_base(pairs):
     assert histories.tuning.history == {}
 
 
+@pytest.mark.slow
 def test_trained_head_is_kept(pairs):
     """No epochs in the first stage: the head goes into the second as it is."""
     model = nested(backbone())
@@ -89,6 +90,7 @@ def test_trained_head_is_kept(pairs):
     np.testing.assert_allclose(history.tuning.history["loss"][0], want, rtol=1e-2)
 
 
+@pytest.mark.slow
 def test_equals_the_steps_written_out(pairs):
     """What the notebook does in plain Keras and scikit-learn, to rounding."""
     base = backbone()
@@ -116,6 +118,7 @@ def test_equals_the_steps_written_out(pairs):
         lambda: [keras.layers.Dense(4)],  # one class without a label
     ],
 )
+@pytest.mark.slow
 def test_other_heads_are_trained_by_steps(head, pairs):
     """Several layers, a penalty of one's own, classes without labels."""
     base = backbone()
@@ -175,6 +178,7 @@ def test_what_does_not_fit_into_memory_is_trained_whole(pairs, monkeypatch):
             np.testing.assert_allclose(one, two, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_best_weights_by_validation(pairs):
     """A rate that destroys costs nothing: the head's stage is put back."""
     base = backbone()
@@ -188,6 +192,7 @@ def test_best_weights_by_validation(pairs):
     np.testing.assert_allclose(model.evaluate(*pairs, verbose=0)[0], best, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_best_epoch_is_kept(pairs):
     """When fine-tuning helps, the weights are those of its best epoch."""
     model = nested(backbone())
@@ -222,6 +227,7 @@ def test_published_way_of_building(pairs):
     assert not any("norm" in path for path in moved(before, base))
 
 
+@pytest.mark.slow
 def test_augmentation_in_the_model_is_drawn_in_each_epoch(pairs):
     """Nothing behind a random layer is computed once."""
     base = backbone()
@@ -233,6 +239,7 @@ def test_augmentation_in_the_model_is_drawn_in_each_epoch(pairs):
     assert len(histories.head.history["loss"]) == 3
 
 
+@pytest.mark.slow
 def test_hub_layer(digits):
     """A module as the base."""
     layer = tl.HubLayer(digits.backbone)

@@ -59,6 +59,7 @@ def test_tail_learns_what_the_whole_would(make, layer, digits):
     assert len(tail.trainable_weights) == len(whole.trainable_weights)
 
 
+@pytest.mark.slow
 def test_every_place_can_be_cut(digits):
     """Wherever the network may be cut, the two halves give what the whole gives."""
     model = mobilenet_model(digits)

@@ -194,6 +194,7 @@ def test_one_bad_picture_does_not_stop_a_training(folder):
     assert np.isfinite(history.tuning.history["loss"]).all()
 
 
+@pytest.mark.slow
 def test_training_from_files_is_training_from_arrays(folder):
     """The head that is solved, and the block that is tuned, see the same pictures."""
     task = tl.load_task("folder", path=folder, backbone="embedded:glyphnet")

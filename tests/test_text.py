@@ -415,6 +415,7 @@ def test_a_folder_that_lacks_files(bert, tmp_path):
         tl.TextEncoder(tmp_path)
 
 
+@pytest.mark.slow
 def test_without_keras_hub(bert):
     """The error says what to install."""
     code = (

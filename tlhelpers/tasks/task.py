@@ -94,7 +94,7 @@ class Task(_Splits):
     report: pd.DataFrame | None = field(default=None, repr=False)
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
+    def image_shape(self) -> tuple[int, ...]:
         """`(height, width, 3)` of its images."""
         return self.train.images.shape[1:]
 
