@@ -46,7 +46,6 @@ class HubLayer(ModuleBlocks):
         Give this one of a dict of outputs.
     output_shape : tuple, or list or dict of tuples, optional
         Shape of the output without the batch, for modules that do not tell.
-    load_options : tf.saved_model.LoadOptions, optional
     batch_norm : {"frozen", "update"}
         "frozen" (default): a module that has BatchNorm statistics (variables of floating type that
         do not train) always runs in inference mode, so that a small target set does not overwrite
@@ -65,10 +64,7 @@ class HubLayer(ModuleBlocks):
         string `[n]` for a text module. Python lists and strings are converted.
     training : bool
         As for any Keras layer; see `batch_norm`. A frozen layer always runs in inference mode.
-
-    Returns
-    -------
-    What the module gives: float32 `[n, d]` for a feature-vector module.
+        The output is what the module gives: float32 `[n, d]` for a feature-vector module.
 
     Raises
     ------

@@ -19,8 +19,8 @@ def strategy(virtual_cpus: int | None = None) -> tf.distribute.Strategy:
     them: each replica takes an equal part of every batch (`batch_size` stays that of the whole),
     and gradients are summed. The same call gives the same strategy again:
     `MultiWorkerMirroredStrategy` where the environment variable TF_CONFIG names two workers or
-    more (it waits for them all), `MirroredStrategy` for several GPUs of one machine, otherwise
-    TensorFlow's default, which changes nothing.
+    more (it waits for them all; README, "From one GPU to many"), `MirroredStrategy` for several
+    GPUs of one machine, otherwise TensorFlow's default, which changes nothing.
 
     Parameters
     ----------
@@ -35,11 +35,6 @@ def strategy(virtual_cpus: int | None = None) -> tf.distribute.Strategy:
         `virtual_cpus` is not such a number; TF_CONFIG is not of the form that TensorFlow reads.
     RuntimeError
         TensorFlow was used before, so that its devices or workers can no longer be set up.
-
-    Notes
-    -----
-    Several workers: the same program runs on each, with the same seed (`tl.setup`) and the same
-    data, and TF_CONFIG tells it who it is (README, "From one GPU to many").
 
     Examples
     --------
