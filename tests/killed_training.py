@@ -1,6 +1,6 @@
 """A fine-tuning with a backup, which kills its own process where it is told to.
 
-python resume.py FOLDER [after a number of batches, or -1] [in the writing of a file]
+python killed_training.py FOLDER [after a number of batches, or -1] [in the writing of a file]
 """
 
 import os

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import keras
+import killed_training
 import numpy as np
 import pytest
-import resume
 import tensorflow as tf
 from PIL import Image
 
@@ -15,7 +15,7 @@ import tlhelpers as tl
 from tlhelpers.images.lazy_images import ImageFiles
 from tlhelpers.training import data_forms, fine_tune
 
-SCRIPT = Path(resume.__file__)
+SCRIPT = Path(killed_training.__file__)
 
 
 class Interrupt(keras.callbacks.Callback):
@@ -40,7 +40,7 @@ class Interrupt(keras.callbacks.Callback):
 
 def interrupted(folder, *callbacks, **options):
     with pytest.raises(KeyboardInterrupt):
-        resume.run(folder, *callbacks, **options)
+        killed_training.run(folder, *callbacks, **options)
 
 
 def check(got, want):
@@ -53,7 +53,7 @@ def check(got, want):
 @pytest.fixture(scope="module")
 def want(tmp_path_factory):
     """What comes of a training that nothing interrupts."""
-    return resume.result(*resume.run(tmp_path_factory.mktemp("whole")))
+    return killed_training.result(*killed_training.run(tmp_path_factory.mktemp("whole")))
 
 
 @pytest.mark.slow
@@ -68,9 +68,9 @@ def test_killed_process(tmp_path, want):
     assert process(9) == -signal.SIGKILL  # in the second epoch of the head
     assert process(-1, 5) == -signal.SIGKILL  # half of the file of an epoch of the tuning
     assert list(tmp_path.glob("*.part"))
-    got = resume.run(tmp_path)
+    got = killed_training.run(tmp_path)
     assert got[2].epochs == [1, 2]
-    check(resume.result(*got), want)
+    check(killed_training.result(*got), want)
     assert want["optimizer0"] == 18  # iterations of the second stage: 3 epochs of 6 batches
     assert not list(tmp_path.glob("*.part"))
 
@@ -84,21 +84,21 @@ def test_interrupted_in_each_stage(tmp_path, want):
         "head-000000.npz",
         "head-000001.npz",
     }
-    whole = resume.model()
+    whole = killed_training.model()
     whole.layers[-1].set_weights([weight + 1 for weight in whole.layers[-1].get_weights()])
     interrupted(tmp_path, Interrupt(epoch=1 + 2), whole=whole)
-    got = resume.run(tmp_path)
+    got = killed_training.run(tmp_path)
     assert got[2].epochs == [1, 2]
-    check(resume.result(*got), want)
+    check(killed_training.result(*got), want)
     check_finished(tmp_path, want)
 
 
 def check_finished(tmp_path, want):
     """Another call gives weights and histories back untrained; the files of epochs are gone."""
     assert {path.name for path in tmp_path.iterdir()} == {"start.npz", "head.npz", "tuning.npz"}
-    whole, histories, spy = resume.run(tmp_path)
+    whole, histories, spy = killed_training.run(tmp_path)
     assert spy.epochs == []
-    got = resume.result(whole, histories, spy)
+    got = killed_training.result(whole, histories, spy)
     check(got, {name: value for name, value in want.items() if "optimizer" not in name})
     assert isinstance(histories.tuning, keras.callbacks.History)
 
@@ -109,9 +109,9 @@ def test_damaged_file_costs_one_epoch(tmp_path, want):
     interrupted(tmp_path, Interrupt(epoch=3))
     newest = tmp_path / "head-000001.npz"
     newest.write_bytes(newest.read_bytes()[:-100])
-    got = resume.run(tmp_path)
+    got = killed_training.run(tmp_path)
     assert got[2].epochs == [1, 2, 0, 1, 2]
-    check(resume.result(*got), want)
+    check(killed_training.result(*got), want)
 
 
 @pytest.mark.slow
@@ -120,11 +120,11 @@ def test_early_stopping_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(fine_tune, "PATIENCE", 2)
 
     def run(folder, *callbacks):
-        whole = resume.model()
+        whole = killed_training.model()
         head = whole.layers[-1]
         head.set_weights([20 * weight for weight in head.get_weights()])  # easy to better
         options = {"whole": whole, "epochs": (0, 8), "learning_rate": 0.3}
-        return resume.run(tmp_path / folder, *callbacks, **options)
+        return killed_training.run(tmp_path / folder, *callbacks, **options)
 
     want = run("whole")
     losses = want[1].tuning.history["val_loss"]
@@ -135,13 +135,13 @@ def test_early_stopping_goes_on(tmp_path, monkeypatch):
             run(name, Interrupt(**when))
         got = run(name)
         assert got[2].epochs == left
-        check(resume.result(*got), resume.result(*want))
+        check(killed_training.result(*got), killed_training.result(*want))
 
 
 @pytest.mark.filterwarnings("ignore:Nothing in the blocks")
 def test_hub_layer_and_a_data_set(tmp_path, tiny_module):
     """A module whose kernel trains, and batches from a data set, without validation."""
-    data = tf.data.Dataset.from_tensor_slices(resume.pair(0)).batch(8)
+    data = tf.data.Dataset.from_tensor_slices(killed_training.pair(0)).batch(8)
 
     def run(folder, **more):
         keras.utils.set_random_seed(0)
@@ -161,13 +161,13 @@ def test_hub_layer_and_a_data_set(tmp_path, tiny_module):
 @pytest.mark.slow
 def test_pictures_in_files(tmp_path):
     """They are read anew after an interruption; one that has changed makes other data of them."""
-    pixels, labels = resume.pair(0)
+    pixels, labels = killed_training.pair(0)
     paths = [tmp_path / f"{i}.png" for i in range(len(pixels))]
     for path, image in zip(paths, (255 * pixels).astype(np.uint8), strict=True):
         Image.fromarray(image).save(path)
 
     def run(folder, **more):
-        model, images = resume.model(), ImageFiles(paths, 8)
+        model, images = killed_training.model(), ImageFiles(paths, 8)
         options = {"last": None, "epochs": (1, 3), "batch_size": 8, "verbose": 0}
         tl.fine_tune(model, (images, labels), backup=tmp_path / folder, **options, **more)
         return model.get_weights()
@@ -186,10 +186,10 @@ def test_backup_of_another_training(tmp_path):
     """Other data, arguments or pretrained weights are refused before anything is trained."""
 
     def run(base=0, seed=0, **options):
-        model = resume.model()
+        model = killed_training.model()
         model.layers[0].layers[1].bias.assign_add([base] * 4)
         options = {"epochs": (1, 1), "verbose": 0} | options
-        tl.fine_tune(model, resume.pair(seed), backup=tmp_path, **options)
+        tl.fine_tune(model, killed_training.pair(seed), backup=tmp_path, **options)
 
     run()
     for change, message in (
@@ -206,7 +206,7 @@ def test_folder_without_its_start(tmp_path):
     """A backup that cannot be told is not overwritten."""
     (tmp_path / "tuning-000003.npz").write_bytes(b"")
     with pytest.raises(ValueError, match=r"start\.npz is missing or damaged.*give another folder"):
-        resume.run(tmp_path)
+        killed_training.run(tmp_path)
 
 
 def test_folder_that_cannot_be_written(tmp_path, monkeypatch):
@@ -218,7 +218,7 @@ def test_folder_that_cannot_be_written(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", fail)
     message = r"Training goes on, but its state was not kept: .*No space left.*Make room there"
     with pytest.warns(UserWarning, match=message):
-        got = resume.run(tmp_path, epochs=(1, 1))
+        got = killed_training.run(tmp_path, epochs=(1, 1))
     assert got[2].epochs == [0, 0]
     assert list(tmp_path.iterdir()) == []
 

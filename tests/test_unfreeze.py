@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from test_hub import moved, values
+from test_hub_layer import moved, values
 
 import tlhelpers as tl
 
