@@ -210,14 +210,27 @@ def test_hidden_folder_is_empty_and_cannot_be_written(folder):
 
 
 @needs_seal
+def test_python_in_a_temporary_folder(folder, tmp_path, monkeypatch):
+    """A course that was unpacked below /tmp can be sealed: what Python needs of it stays."""
+    (tmp_path / "library" / "inner").mkdir(parents=True)
+    monkeypatch.syspath_prepend(tmp_path / "library" / "inner")
+    monkeypatch.syspath_prepend(tmp_path / "library")
+    kept = [path for path in sealing.python_folders() if path.startswith(str(tmp_path))]
+    assert kept == [str(tmp_path / "library")]
+    with sealed_kernel(folder) as kernel:
+        assert kernel(f"import os; os.listdir({kept[0]!r})") == (["['inner']"], [])
+
+
+@needs_seal
 def test_tmp_is_private_and_small(folder):
     """What is written there stays there; the working folder is shared."""
     name = f"written-{uuid.uuid4()}"
     with sealed_kernel(folder, temporary=2**22) as kernel:
         inside = folder.is_relative_to("/tmp")
         own = {*folder.relative_to("/tmp").parts[:1]} if inside else set()
-        look = f"import os, pathlib; {{*os.listdir('/tmp')}} & {{*{os.listdir('/tmp')}}}"
-        assert kernel(look) == ([f"{own}"], [])
+        own |= {path.split("/")[2] for path in sealing.python_folders() if path[:5] == "/tmp/"}
+        common = f"{{*os.listdir('/tmp')}} & {{*{os.listdir('/tmp')}}}"
+        assert kernel(f"import os, pathlib; sorted({common})") == ([f"{sorted(own)}"], [])
         write = "pathlib.Path('{}/{}').write_bytes(bytes(2**{}))"
         for place in ("/tmp", "/dev/shm", "."):
             assert kernel(write.format(place, name, 20)) == (["1048576"], [])

@@ -36,6 +36,20 @@ def has_pid_max():
     return tuple(map(int, re.findall(r"\d+", platform.release())[:2])) >= (6, 14)
 
 
+def temporary_folders():
+    return ["/tmp", "/var/tmp", "/dev/shm", tempfile.gettempdir()]
+
+
+def python_folders():
+    """Folders that Python needs and that a kernel would not see, as they are in a temporary one."""
+    places = map(os.path.realpath, {sys.prefix, sys.base_prefix, *filter(os.path.isdir, sys.path)})
+    hidden = tuple(f"{os.path.realpath(each)}/" for each in temporary_folders())
+    found = sorted(place for place in places if f"{place}/".startswith(hidden))
+    return [
+        x for i, x in enumerate(found) if not any(f"{x}/".startswith(f"{y}/") for y in found[:i])
+    ]
+
+
 class SealedKernelManager(AsyncKernelManager):
     """Starts kernels that are sealed, where the machine can do that; see can_seal()."""
 
@@ -69,18 +83,23 @@ class SealedKernelManager(AsyncKernelManager):
         # other kernels' keys; sockets by which the desktop would start a process outside
         session = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
         hidden = map(shlex.quote, [*self.hidden_folders, jupyter_runtime_dir(), session])
-        others = map(shlex.quote, ["/var/tmp", "/dev/shm", tempfile.gettempdir()])
+        others = map(shlex.quote, temporary_folders()[1:])
+        python = list(enumerate(map(shlex.quote, python_folders()), start=3))  # with open files
         limits = {"core": 0, "fsize": self.file_size}
         limits |= {"data": self.memory} if self.memory else {}
         limits |= {"nproc": self.processes} if self.processes else {}
         steps = [
             "set -e",
-            *(f"! test -d {x} || mount -t tmpfs -o ro,size=4k none {x}" for x in hidden),
+            *(f"exec {number}< {x}" for number, x in python),  # they stay reachable as open files
             f"cd {own}",  # it stays reachable as the current folder
             f"mount -t tmpfs -o mode=1777,nr_inodes=100k,size={self.temporary} none /tmp",
             *(f"! test -d {x} || mount --bind /tmp {x}" for x in others),
             f"mkdir -p {own}",
             f"mount --no-canonicalize --bind . {own}",
+            *(f"mkdir -p {x}" for _, x in python),
+            *(f"mount --no-canonicalize --bind /proc/self/fd/{n} {x}" for n, x in python),
+            *(f"exec {number}<&-" for number, _ in python),
+            *(f"! test -d {x} || mount -t tmpfs -o ro,size=4k none {x}" for x in hidden),
             f"cd {start}",
             "echo 0 > /proc/sys/user/max_user_namespaces",
         ]
