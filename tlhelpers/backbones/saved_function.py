@@ -65,7 +65,8 @@ class SavedFunction:
             return self.call(*positional, **arguments)
         try:
             return replicas.run_once(self.call, *positional, **arguments)
-        except (TypeError, ValueError) as error:  # a loaded function only fails so on its inputs
+        except (TypeError, ValueError) as error:
+            # TensorFlow raises these where inputs match none of the traces
             takes = [_in_words(*trace.structured_input_signature) for trace in self.traces]
             raise ValueError(
                 f"The module {self.handle!r} does not take these inputs: "
