@@ -65,5 +65,5 @@ test-colab: $(STAMP)  ## install beside Colab's versions: none may change, and t
 test-keras: $(STAMP)  ## tests of what depends on the version of Keras, with each version
 	$(BIN)/python tools/test_keras.py
 
-test-real: $(STAMP)  ## run notebooks 01-04 on photos of flowers, from TLHELPERS_MIRROR or the internet
+test-real: $(STAMP)  ## run notebooks 01, 02, 03, 05 on photos of flowers, from TLHELPERS_MIRROR or the internet
 	$(BIN)/python -m tools.test_real

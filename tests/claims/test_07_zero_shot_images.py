@@ -1,9 +1,9 @@
-"""What notebook 05 says of its figures, held against the figures that it stored."""
+"""What notebook 07 says of its figures, held against the figures that it stored."""
 
 import pytest
 from stored import stored
 
-FOUND = stored("05")
+FOUND = stored("07")
 WITHOUT_LABELS = FOUND.accuracy_without_labels
 ZERO_SHOT = WITHOUT_LABELS["ensemble, centred"]  # the classifier that the notebook goes on with
 

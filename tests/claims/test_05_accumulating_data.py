@@ -1,10 +1,10 @@
-"""What the prose of notebook 04 says of its figures, held against those that it stored."""
+"""What the prose of notebook 05 says of its figures, held against those that it stored."""
 
 import numpy as np
 import pytest
 from stored import stored
 
-FIGURES = stored("04")
+FIGURES = stored("05")
 
 
 def over_seeds(runs, *levels):

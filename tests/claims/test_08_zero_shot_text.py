@@ -1,4 +1,4 @@
-"""What the prose of notebook 06 claims, held against the figures that its last run stored.
+"""What the prose of notebook 08 claims, held against the figures that its last run stored.
 
 The run had the sentence encoder. What it says of the news stands in `test_optional_sections.py`,
 for their file cannot always be had.
@@ -10,7 +10,7 @@ from stored import stored
 
 @pytest.fixture(scope="module")
 def found():
-    return stored("06")
+    return stored("08")
 
 
 def test_encoder_gives_the_published_answer(found):
