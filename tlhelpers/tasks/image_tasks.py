@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from sklearn import datasets
 
-from ..backbones.keras_networks import side
 from ..backbones.list_backbones import MOBILENET, provenance
+from ..backbones.side import side
 from ..images import glyphs
 from ..images.lazy_images import ImageFiles
 from ..images.transform_images import Transformed

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from ..backbones import keras_networks
+from ..backbones.load_backbone import backbone_layer, load_backbone
 from ..runtime.checks import whole_number
 from .split import Split, TextSplit
 
@@ -100,11 +100,11 @@ class Task(_Splits):
 
     def layer(self) -> keras.Layer:
         """Return the backbone as a frozen layer: images of this task in, feature vectors out."""
-        return keras_networks.layer(self.backbone, self.image_shape[0])
+        return backbone_layer(self.backbone, self.image_shape[0])
 
     def network(self) -> keras.Model:
         """Return the backbone as a Keras model whose inner layers can be reached, free to train."""
-        return keras_networks.network(self.backbone, self.image_shape[0])
+        return load_backbone(self.backbone, size=self.image_shape[0])
 
 
 @dataclass(frozen=True, eq=False)
