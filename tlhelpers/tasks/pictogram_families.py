@@ -7,24 +7,24 @@ import numpy as np
 import pandas as pd
 
 # Words that say how a thing is or stands, or where from; and names that different things share.
-STOP_WORDS = frozenset(
-    """
-    a and at behind bow building for from in into left of off on over right rightwards the to with
-    without
-    closed facing flat front high hot large low mechanical new oncoming one open over personal
-    pointing public raised shallow side slice small snow speed three top tropical two wave
-    black blue brown dark golden green grey orange purple red white yellow
-    baby ear face front head man military nose person piece symbol sign woman womans
-    american european french japanese
-    bat box cricket desert dry first fish ice machine mirror mouse night pot safety school second
-    shopping tea water
-    """.split()
-)
+_STOP_WORDS = """
+a and at behind bow building for from in into left of off on over right rightwards the to with
+without
+closed facing flat front high hot large low mechanical new oncoming one open over personal
+pointing public raised shallow side slice small snow speed three top tropical two wave
+black blue brown dark golden green grey orange purple red white yellow
+baby ear face front head man military nose person piece symbol sign woman womans
+american european french japanese
+bat box cricket desert dry first fish ice machine mirror mouse night pot safety school second
+shopping tea water
+"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
 # What a longer word may end with: a minibus is a bus.
-ENDINGS = tuple(
-    "apple ball board boat book bottle bread bus cake cap car castle cycle glass house light melon "
-    "papers phone scape shirt store sun train truck watch".split()
-)
+_ENDINGS = """
+apple ball board boat book bottle bread bus cake cap car castle cycle glass house light melon papers
+phone scape shirt store sun train truck watch
+"""
+ENDINGS = tuple(_ENDINGS.split())
 # Names without a common word of drawings that are nearly equal, or show the same kind of thing.
 LOOK_ALIKE = (
     "car taxi police_car blue_car oncoming_automobile oncoming_taxi oncoming_police_car",
@@ -82,9 +82,9 @@ def assign(table: pd.DataFrame) -> np.ndarray:
     training. A family that has members of several kinds counts among those of its first.
     """
     splits = pd.Series("train", table.index, dtype=object)
-    sizes = table.family.value_counts()
+    sizes, firsts = table.family.value_counts(), table.drop_duplicates("family")
     for kind, own in table.groupby("kind", sort=False):
-        first = table.drop_duplicates("family").query("kind == @kind").family
+        first = firsts.family[firsts.kind == kind]
         left = sorted(first[first.map(sizes) <= LARGE], key=_place)
         for split, share in (("test", 0.3), ("validation", 0.2)):
             wanted = share * len(own)

@@ -25,7 +25,7 @@ KINDS = {
         "christmas_tree bamboo tanabata_tree",
         "empty_nest nest_with_eggs rosette wilted_flower",
     ),
-    "food": Kind(
+    "meal": Kind(  # and drinks; what grows as it is eaten is a plant
         "food-prepared, food-asian, food-sweet, drink",
         "oyster",
         "sweet_potato green_salad ice_cube shallow_pan_of_food",
@@ -42,23 +42,19 @@ KINDS = {
         "traffic_light vertical_traffic_light octagonal_sign construction anchor ring_buoy "
         "roller_skate skateboard satellite parachute mountain_railway mountain_cableway",
     ),
-    "place": Kind(
+    "place": Kind(  # buildings and landscapes
         "place-geographic, place-building, place-religious, place-other",
         "",
         "barber rock wood bricks hotsprings carousel_horse wedding foggy",
-    ),
-    "sport": Kind(
-        "sport, game",
-        "medal trophy sports_medal first_place_medal skateboard",
-        "martial_arts_uniform running_shirt_with_sash ice_skate sled gun magic_wand "
-        "spades hearts diamonds clubs teddy_bear crystal_ball",
     ),
     "device": Kind(
         "phone, computer, light & video, music",
         "watch alarm_clock stopwatch timer_clock mantelpiece_clock",
         "abacus musical_score musical_note notes izakaya_lantern diya_lamp",
     ),
-    "tool": Kind("tool, science, medical, household", "", "drop_of_blood dna x-ray bubbles"),
+    "tool": Kind(  # and things of the household
+        "tool, science, medical, household", "", "drop_of_blood dna x-ray bubbles"
+    ),
 }
 
 
