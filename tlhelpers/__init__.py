@@ -11,7 +11,7 @@ __version__ = "0.2.0"
 
 _FOLDERS = {
     "runtime": "strategy",
-    "storage": "prepare_mirror",
+    "storage": "prepare_mirror read_experiment",
     "images": "crop_views glyphs raw_pixels transform_images",
     "backbones": "HubLayer export_module list_backbones load_backbone",
     "tasks": "Split Task TextSplit TextTask list_tasks load_task",
