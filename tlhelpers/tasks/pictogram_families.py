@@ -104,4 +104,4 @@ def assign(table: pd.DataFrame) -> np.ndarray:
 
 
 def _place(family):
-    return hashlib.sha256(family.encode()).hexdigest()
+    return hashlib.sha256(f"pictograms/{family}".encode()).hexdigest()
