@@ -11,15 +11,15 @@ __version__ = "0.2.0"
 
 _FOLDERS = {
     "runtime": "strategy",
-    "storage": "prepare_mirror",
-    "images": "crop_views glyphs raw_pixels transform_images",
+    "storage": "prepare_mirror read_experiment",
+    "images": "crop_views glyphs raw_pixels read_picture transform_images",
     "backbones": "HubLayer export_module list_backbones load_backbone",
     "tasks": "Split Task TextSplit TextTask list_tasks load_task",
     "training": "blocks extract_features fine_tune freeze layerwise split_at trainable_summary "
     "unfreeze",
     "labels": "AccumulationRun LabelStore Labeller LearningCurve queries",
     "zero_shot": "TextEncoder ZeroShotClassifier",
-    "notebook": "diagrams key_figures plots setup store_figures",
+    "notebook": "DrawingPad diagrams key_figures plots setup store_figures",
     "diagnosis": "doctor",
 }
 _FOLDER_OF = {name: folder for folder, names in _FOLDERS.items() for name in names.split()}

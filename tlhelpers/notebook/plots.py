@@ -9,6 +9,7 @@ from .answers import confusion_matrix, most_wrong, predictions
 from .curves import by_layer, labels_curve, learning_curves
 from .embedding import embedding
 from .grids import activation_maps, filters, image_grid, sheet
+from .scores import by_method
 from .styles import METHOD_COLOURS
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "activation_maps",
     "alternative_text",
     "by_layer",
+    "by_method",
     "confusion_matrix",
     "describe",
     "embedding",

@@ -12,7 +12,7 @@ _COLUMNS = {
     ],
     "target": [
         "1,797 handwritten digits, 10 classes",
-        "436 coloured drawings of things, 6 kinds",
+        "520 coloured drawings of things, 8 kinds",
         "2,624 photos of solar cells, intact or defective",
         "3,670 photos of flowers, 5 classes",
         "your own pictures, one folder a class",

@@ -13,19 +13,24 @@ class Kind(NamedTuple):
     without: str = ""
 
 
-# Left out: parts and traces of things, signs, and what might as well be of another kind.
+# Left out: parts and traces of things, signs, and what shows a thing of another kind as well.
 KINDS = {
     "animal": Kind(
         "animal-mammal, animal-bird, animal-amphibian, animal-reptile, animal-marine, animal-bug",
         "crab lobster shrimp squid",
         "feet feather wing shell coral spider_web pig_nose microbe phoenix",
     ),
-    "food": Kind(  # and drinks
-        "food-fruit, food-vegetable, food-prepared, food-asian, food-sweet, drink",
-        "oyster",
-        "ice_cube",
+    "plant": Kind(
+        "plant-flower, plant-other, food-fruit, food-vegetable",
+        "christmas_tree bamboo tanabata_tree",
+        "empty_nest nest_with_eggs rosette wilted_flower",
     ),
-    "clothing": Kind(  # and bags
+    "meal": Kind(  # and drinks; what grows as it is eaten is a plant
+        "food-prepared, food-asian, food-sweet, drink",
+        "oyster",
+        "sweet_potato green_salad ice_cube shallow_pan_of_food",
+    ),
+    "clothing": Kind(
         "clothing",
         "running_shirt_with_sash martial_arts_uniform ice_skate roller_skate",
         "hair_pick prayer_beads lipstick ring gem folding_hand_fan",
@@ -44,10 +49,11 @@ KINDS = {
     ),
     "device": Kind(
         "phone, computer, light & video, music",
-        "watch alarm_clock stopwatch timer_clock mantelpiece_clock speaker satellite_antenna "
-        "joystick video_game slot_machine",
-        "abacus mag mag_right candle clapper izakaya_lantern diya_lamp "
-        "musical_score musical_note notes",
+        "watch alarm_clock stopwatch timer_clock mantelpiece_clock",
+        "abacus musical_score musical_note notes izakaya_lantern diya_lamp",
+    ),
+    "tool": Kind(  # and things of the household
+        "tool, science, medical, household", "", "drop_of_blood dna x-ray bubbles"
     ),
 }
 

