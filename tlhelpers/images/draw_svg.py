@@ -20,12 +20,17 @@ def draw_svg(drawing: bytes, size: int) -> np.ndarray:
             "python -m pip install resvg-py",
             name="resvg_py",
         ) from None
-    options = {"width": size, "height": size, "background": "white", "skip_system_fonts": True}
     try:
-        png = resvg_py.svg_to_bytes(svg_string=drawing.decode("utf-8"), **options)
+        png = resvg_py.svg_to_bytes(
+            svg_string=drawing.decode("utf-8"),
+            background="white",
+            skip_system_fonts=True,
+            width=size,
+            height=size,
+        )
     except Exception as error:  # resvg raises errors of several kinds
         raise ValueError(f"No drawing in SVG: {error}") from None
-    with Image.open(io.BytesIO(bytes(png))) as picture:
-        if picture.size != (size, size):  # it keeps the drawing's shape
-            picture = picture.resize((size, size), Image.Resampling.BILINEAR)
-        return np.asarray(picture.convert("RGB"))
+    picture = Image.open(io.BytesIO(bytes(png))).convert("RGB")
+    if picture.size != (size, size):  # it keeps the drawing's shape
+        picture = picture.resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(picture)

