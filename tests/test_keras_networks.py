@@ -106,6 +106,32 @@ def test_weights_are_downloaded_once_and_compared(mobilenet, tmp_path, monkeypat
         np.testing.assert_array_equal(got, want)
 
 
+def test_the_whole_classifier(tmp_path, monkeypatch):
+    """With a head the other file is asked for; it gives probabilities of ImageNet's classes."""
+    keras.utils.set_random_seed(0)
+    whole = keras_networks.build("MobileNetV2", 32, head=True)
+    _save_legacy(whole, tmp_path / "w.h5")
+    with Server(file((tmp_path / "w.h5").read_bytes())) as server:
+        monkeypatch.setattr(keras_networks, "_PLACE", f"{server.address}/")
+        found = tl.load_backbone("keras:MobileNetV2", size=32, head=True)
+        assert server.requests[0][0].endswith("_1.0_224.h5")
+    images = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
+    probabilities = found(images, training=False)
+    np.testing.assert_array_equal(probabilities, whole(images, training=False))
+    np.testing.assert_allclose(np.sum(probabilities, 1), [1, 1], rtol=1e-5)
+    with pytest.raises(ValueError, match=r"of VGG16 takes .* 224 .* not of 32\. Give size=224"):
+        tl.load_backbone("keras:VGG16", size=32, head=True)
+    with pytest.raises(ValueError, match=r"feature_vector/5' has no head\. .*'keras:VGG"):
+        tl.load_backbone(MOBILENET, head=True)
+
+
+@pytest.mark.slow
+def test_blocks_of_whole_inception():
+    """The head has its own name, and does not count as a block of the backbone."""
+    blocks = tl.blocks(keras_networks.build("InceptionV3", 75, head=True))
+    assert blocks == ["stem0", *(f"mixed{i}" for i in range(11)), "predictions"]
+
+
 def _save_legacy(model, path):
     """Weights in the form in which Keras Applications publishes them, layer by layer."""
     with h5py.File(path, "w") as h5:

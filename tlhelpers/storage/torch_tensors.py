@@ -38,7 +38,7 @@ def torch_tensors(path: StrPath) -> dict[str, np.ndarray]:
     """Return the tensors of a file that `torch.save` of PyTorch before 1.6 made of a state_dict.
 
     A pickle is a program. Of the names that it may call, four are known here, and stand for plain
-    descriptions; at any other one reading stops, before anything was called.
+    descriptions; at any other one reading stops.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from ..images.transform_images import Transformed
 from ..runtime.types import StrPath
 from ..storage.find import find_folder
 from . import folder_scan
-from .split import Split
+from .split import Split, in_splits
 from .task import Task
 
 
@@ -92,8 +92,6 @@ def _of_files(name, backbone, size, found, splits, *facts):
 
 def _task(name, backbone, class_names, images, labels, splits, target, terms, report=None):
     source, licence = provenance(backbone)
-    everything = Split(images, labels, np.arange(len(labels)))
-    names = ("train", "validation", "test")
-    parts = (everything.take(np.flatnonzero(np.equal(splits, part))) for part in names)
+    parts = in_splits(Split(images, labels, np.arange(len(labels))), splits)
     licence = f"backbone {licence}; {terms}"
     return Task(name, backbone, tuple(class_names), *parts, source, target, licence, report)

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import Any, Literal, overload
 
 from ..runtime.types import StrPath
-from . import image_tasks, text_tasks
+from . import image_tasks, pictograms, solar, text_tasks
 from .task import Task, TextTask
 
 _LOADERS: dict[str, Callable[..., Any]] = {
     "digits": image_tasks.load_digits,
+    "pictograms": pictograms.load_pictograms,
+    "solar": solar.load_solar,
     "flowers": image_tasks.load_flowers,
     "folder": image_tasks.load_folder,
     "scipy": text_tasks.load_scipy,
@@ -21,7 +23,10 @@ _LOADERS: dict[str, Callable[..., Any]] = {
 def load_task(name: Literal["scipy", "ag_news"]) -> TextTask: ...
 @overload
 def load_task(
-    name: Literal["digits", "flowers"], *, backbone: str | None = ..., size: int | None = ...
+    name: Literal["digits", "pictograms", "solar", "flowers"],
+    *,
+    backbone: str | None = ...,
+    size: int | None = ...,
 ) -> Task: ...
 @overload
 def load_task(
@@ -65,7 +70,9 @@ def load_task(
         For "folder": no such folder, fewer than two classes with pictures in it, or so few that
         a split has none.
     ConnectionError
-        Data that are not here and could not be downloaded.
+        Data that are not here and could not be downloaded; the message says how to get them.
+    ModuleNotFoundError
+        For "pictograms": the library that draws is not installed.
 
     Examples
     --------

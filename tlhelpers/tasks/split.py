@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -72,6 +72,15 @@ class Split(_Samples):
         from ..images.batches import labelled_batches
 
         return labelled_batches(self.images, self.labels, batch_size, shuffle=shuffle, seed=seed)
+
+
+def in_splits(everything: Split, names: Any) -> tuple[Split, Split, Split]:
+    """Return train, validation and test: the samples that `names` gives to each of them."""
+    names = np.asarray(names)
+    train, validation, test = (
+        everything.take(np.flatnonzero(names == part)) for part in ("train", "validation", "test")
+    )
+    return train, validation, test
 
 
 @dataclass(frozen=True, eq=False)

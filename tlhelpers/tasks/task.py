@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..backbones.load_backbone import backbone_layer, load_backbone
 from ..runtime.checks import whole_number
+from .score import METRICS, score
 from .split import Split, TextSplit
 
 
@@ -20,8 +21,13 @@ class _Splits:
     train: Any
     validation: Any
     test: Any
+    metric: str
 
     def __post_init__(self):
+        if self.metric not in METRICS:
+            raise ValueError(
+                f"Unknown metric {self.metric!r}. Valid ones: {', '.join(map(repr, METRICS))}."
+            )
         splits = {"train": self.train, "validation": self.validation, "test": self.test}
         for name, split in splits.items():
             bad = (split.labels < 0) | (split.labels >= len(self.class_names))
@@ -33,6 +39,27 @@ class _Splits:
         every = np.concatenate([split.index for split in splits.values()])
         if len(np.unique(every)) < len(every):
             raise ValueError("The splits overlap: a sample stands in more than one of them.")
+
+    def score(self, answers: Any, labels: Any) -> float:
+        """Return the task's metric of answers, from 0 to 1.
+
+        Parameters
+        ----------
+        answers : int `[n]`, or scores or probabilities `[n, classes]`, of which the highest counts
+        labels : int `[n]`
+
+        Raises
+        ------
+        ValueError
+            Other shapes, other lengths, values outside the classes.
+
+        Examples
+        --------
+        >>> from tlhelpers import load_task
+        >>> load_task("digits").score([3, 1, 4, 1], [3, 1, 4, 5])
+        0.75
+        """
+        return score(self.metric, answers, labels, len(self.class_names))
 
     def few(self, labels_per_class: int, seed: int = 0) -> Any:
         """Return a random part of `train` with the same number of labels for every class.
@@ -74,6 +101,10 @@ class Task(_Splits):
         Where the backbone's knowledge and the pictures come from, and their terms.
     report : pandas.DataFrame or None
         For pictures in files: those that could not be used, why, and what was done.
+    metric : "accuracy" or "balanced_accuracy"
+        What `score` gives; by scikit-learn's names.
+    details : pandas.DataFrame or None
+        What else is known of each sample; its index is that of the splits.
 
     Examples
     --------
@@ -92,6 +123,8 @@ class Task(_Splits):
     target: str = ""
     licence: str = ""
     report: pd.DataFrame | None = field(default=None, repr=False)
+    metric: str = "accuracy"
+    details: pd.DataFrame | None = field(default=None, repr=False)
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -132,3 +165,4 @@ class TextTask(_Splits):
     test: TextSplit = field(repr=False)
     source: str = ""
     licence: str = ""
+    metric: str = "accuracy"

