@@ -213,6 +213,10 @@ def faults_of(kernel, name, stub, reference, checks, wrong):
         kernel("globals().update(_kept)")
 
 
+def is_answer_or_check(cell):
+    return cell.metadata.nbgrader.solution or cell.metadata.nbgrader.grade
+
+
 def exercises(source):
     """Names of the cells for answers, each with those of its checks."""
     found = {}
@@ -236,13 +240,14 @@ def test_every_answer_gets_its_points_and_its_message(assignment, tmp_path, monk
     kernel = Kernel(tmp_path)
     with kernel.client.setup_kernel():
         for name, cell in source.items():
-            if name in checks_of:
-                wrong = wrong_answers[assignment][name]
+            below = next((answer for answer, each in checks_of.items() if each[0] == name), None)
+            if below:
+                wrong = wrong_answers[assignment][below]
                 assert len(wrong) >= 2
-                checks = [source[check] for check in checks_of[name]]
-                found = faults_of(kernel, name, release[name], cell, checks, wrong)
-                faults += [f"{name}, {fault}" for fault in found]
-            elif cell.cell_type == "code" and not cell.metadata.nbgrader.grade:
+                checks = [source[check] for check in checks_of[below]]
+                found = faults_of(kernel, below, release[below], source[below], checks, wrong)
+                faults += [f"{below}, {fault}" for fault in found]
+            elif cell.cell_type == "code" and not is_answer_or_check(cell):
                 assert kernel(cell.source)[1] == [], name
     assert not faults, "\n".join(faults)
 
