@@ -186,7 +186,7 @@ def faults_of(kernel, name, stub, reference, checks, wrong):
     """What an exercise does other than it should; `kernel` has run all cells above its checks.
 
     A wrong answer is (what, code, pattern of a message), and gets no points; or it says as a
-    fourth what its checks give.
+    fourth what its checks give, which may be all.
     """
     exercise, full = f"Exercise {name[2]}: ", [float(c.metadata.nbgrader.points) for c in checks]
     none = [0] * len(checks)
@@ -207,7 +207,8 @@ def faults_of(kernel, name, stub, reference, checks, wrong):
             kind == "AssertionError" and message.startswith((exercise, "These are the test data"))
             for kind, message in errors
         )
-        helps = any(re.search(pattern, text, re.S) for _, text in before + errors)
+        texts = [text for _, text in before + errors]
+        helps = points == full or any(re.search(pattern, text, re.S) for text in texts)
         if points != [*map(float, *(expected or [none]))] or not (fair and helps):
             yield what, points, before, errors
         kernel("globals().update(_kept)")

@@ -210,6 +210,7 @@ def prepare(picture):
         ("no name", 'best = best | {"kind": 0.6}', "'kind' you choose 0.6; one of"),
     ],
     "ex5": [
+        ("no guess costs nothing", "guess = dict.fromkeys(guess)", "", (2, 1, 2)),
         ("typed by hand", TYPED_TABLE, "measuring gives.*Let the code fill the table"),
         (
             "winner as hoped for",
@@ -286,6 +287,7 @@ def unfreeze_blocks(network, names):
         ),
     ],
     "ex2": [
+        ("no guess costs nothing", "guess = dict.fromkeys(guess)", "", (4,)),
         (
             "typed by hand",
             "moved = dict(zip(guess, (0, 1, 1), strict=True))",
@@ -444,6 +446,7 @@ def first_twenty(x, n, rng):
         ),
     ],
     "ex5": [
+        ("no guess costs nothing", "guess = None", "", (5,)),
         (
             "learnt from the truth",
             (
@@ -532,6 +535,7 @@ my_prompts = kept.get
         ("typed by hand", "refused, kept_askew = 0.73, 0.67", "measuring gives.*Compute it"),
     ],
     "ex5": [
+        ("no guess costs nothing", "guess = None", "", (6,)),
         (
             "scored on labelled pictures",
             ("unit(x_straight)", "unit(x_train[rows])", 'labels["validation"]', "known"),
