@@ -14,6 +14,11 @@ NAMES = ("a", "b", "c")
 LONG_NAMES = ("dandelion", "sunflowers", "roses")
 
 
+def words(ax):
+    """The alternative text of the picture."""
+    return plots.alternative_text(ax.figure)
+
+
 def drawn(ax, name):
     """x and y of the line with this label."""
     (line,) = (line for line in ax.lines if line.get_label() == name)
@@ -119,6 +124,12 @@ def test_embedding_keeps_clusters_apart(method):
     assert (np.array(NAMES)[nearest] == names).all()
 
 
+def layers():
+    rows = [("stem", 1, 0.2), ("stem", 1, 0.4), ("block1", 1, 0.5), ("block1", 1, 0.7)]
+    rows += [("stem", 10, 0.6), ("block1", 10, 0.9), (None, 10, 0.5)]
+    return pd.DataFrame(rows, columns=["block", "labels_per_class", "accuracy"])
+
+
 @pytest.mark.parametrize(
     "draw",
     [
@@ -131,6 +142,11 @@ def test_embedding_keeps_clusters_apart(method):
         lambda ax: plots.most_wrong(np.zeros((1, 8, 8, 3)), [0], np.eye(2)[[0]], NAMES, ax=ax),
         lambda ax: plots.confusion_matrix([0], [0], NAMES, ax=ax),
         lambda ax: plots.embedding(RNG.normal(size=(30, 4)), LABELS, NAMES, "pca", ax=ax),
+        lambda ax: plots.predictions(np.zeros((1, 8, 8, 3)), [[("cat", 0.5)]], ax=ax),
+        lambda ax: plots.sheet(np.zeros((3, 8, 8)), [0, 1, 2], NAMES, ax=ax),
+        lambda ax: plots.filters(np.ones((3, 3, 3, 5)), ax=ax),
+        lambda ax: plots.activation_maps({"stem": np.ones((4, 4, 9))}, ax=ax),
+        lambda ax: plots.by_layer(layers(), ax=ax),
     ],
 )
 def test_takes_and_returns_axes(draw):
@@ -140,6 +156,7 @@ def test_takes_and_returns_axes(draw):
     ax = plt.subplots()[1]
     assert draw(ax) is ax
     assert isinstance(draw(None), Axes)
+    assert words(ax).endswith(".")
 
 
 @pytest.mark.parametrize(
@@ -169,6 +186,28 @@ def test_takes_and_returns_axes(draw):
         ),
         (lambda: plots.embedding(np.zeros((3, 2)), [0, 1], NAMES), "got 3 features, 2 labels"),
         (lambda: plots.embedding(np.zeros((3, 2)), [0, 1, 2], NAMES, "umap"), "method is 'umap'"),
+        (lambda: plots.predictions(np.zeros((2, 8, 8, 3)), [[]]), "got 2 images, 1 answers"),
+        (
+            lambda: plots.predictions(np.zeros((1, 8, 8, 3)), [[("cat", 7.5)]]),
+            r"share of 'cat' is 7.5; 0 to 1 is expected. Scores become shares by keras.ops.softmax",
+        ),
+        (
+            lambda: plots.predictions(np.zeros((1, 8, 8, 3)), [["cat"]]),
+            r"An answer is 'cat'; a pair \(name, share\) is expected",
+        ),
+        (lambda: plots.sheet(np.zeros((2, 8, 8)), [0], NAMES), "got 2 images, 1 labels"),
+        (lambda: plots.filters(np.zeros((3, 3, 8, 4))), r"shape \[3, 3, 8, 4\].*first convolution"),
+        (lambda: plots.activation_maps({}), "Nothing to draw"),
+        (
+            lambda: plots.activation_maps({"stem": np.zeros((1, 4, 4, 8))}),
+            r"'stem' have shape \[1, 4, 4, 8\]",
+        ),
+        (
+            lambda: plots.by_layer(layers().drop(columns="block")),
+            r"also needs \['block'\]",
+        ),
+        (lambda: plots.by_layer(layers()[6:]), "no row of the table has a block"),
+        (lambda: plots.labels_curve(layers().assign(method="a")[:0]), "has no rows"),
     ],
 )
 def test_bad_input(call, text):
@@ -218,3 +257,150 @@ def test_long_names_become_dots_with_a_legend():
     (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
     assert (places > (left, low)).all()
     assert (places < (right, high)).all()
+
+
+def test_methods_keep_their_colour():
+    """Whatever a notebook compares, a known method looks the same, and no two lines do."""
+    names = ["margin", "raw pixels", "from scratch", "linear probe", "pixels, SVM", "fine-tuned"]
+    rows = [(name, k, 0.5) for name in names for k in (1, 2)]
+    table = pd.DataFrame(rows, columns=["method", "labels_per_class", "accuracy"])
+    lines = {line.get_label(): line for line in plots.labels_curve(table, chance=0.1).lines}
+    known = {"linear probe": "transfer", "pixels, SVM": "raw pixels", "chance": "chance"}
+    for name in (*names[1:], "chance"):
+        assert lines[name].get_color() == plots.METHOD_COLOURS[known.get(name, name)]
+    assert lines["margin"].get_color() not in {
+        line.get_color() for name, line in lines.items() if name != "margin"
+    }
+    assert len({(lines[name].get_marker(), lines[name].get_color()) for name in names}) == 6
+    assert lines["chance"].get_linestyle() == ":"
+
+
+def contrast(colour):
+    """On white, as WCAG 2 defines it."""
+    from matplotlib.colors import to_rgb
+
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return 1.05 / (np.dot(linear, (0.2126, 0.7152, 0.0722)) + 0.05)
+
+
+def test_lines_stand_out_on_white():
+    """Each colour of a line, and of a name at its end, has a contrast of 3:1 or more."""
+    rows = [(f"m{i}", k, i / 9) for i in range(9) for k in (1, 2)]
+    ax = plots.labels_curve(pd.DataFrame(rows, columns=["method", "labels_per_class", "accuracy"]))
+    several = pd.concat([layers().assign(method=m) for m in ("learnt", "random weights")])
+    by_layer = plots.by_layer(several)
+    colours = [line.get_color() for line in (*ax.lines, *by_layer.lines)]
+    colours += [*plots.METHOD_COLOURS.values(), *(text.get_color() for text in by_layer.texts)]
+    assert min(map(contrast, colours)) >= 3
+
+
+def test_by_layer_has_a_line_for_each_number_of_labels():
+    """Blocks from left to right, means with ranges; raw pixels are dashed lines across."""
+    ax = plots.by_layer(layers())
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["stem", "block1"]
+    np.testing.assert_allclose(drawn(ax, "1 label a class")[1], [0.3, 0.6])
+    np.testing.assert_allclose(drawn(ax, "10 labels a class")[1], [0.6, 0.9])
+    band = ax.collections[0].get_paths()[0].vertices
+    assert (band[:, 1].min(), band[:, 1].max()) == (0.2, 0.7)
+    (across,) = (line for line in ax.lines if line.get_linestyle() == "--")
+    assert set(across.get_ydata()) == {0.5}
+    named = ["raw pixels, 10 labels", "1 label a class", "10 labels a class"]
+    assert [text.get_text() for text in ax.texts] == named
+    assert "1 label a class: 0.30 (0.20 to 0.40) at stem, 0.60" in words(ax)
+    assert "raw pixels, 10 labels a class: 0.50." in words(ax)
+
+
+def test_names_at_the_ends_keep_clear_of_one_another():
+    """Lines that end at one height have names one above the other."""
+    table = pd.DataFrame(
+        [(block, k, 0.5 + k / 1e4) for block in ("a", "b") for k in (1, 2, 5, 10, 50)],
+        columns=["block", "labels_per_class", "accuracy"],
+    )
+    ax = plots.by_layer(table)
+    ax.figure.canvas.draw()
+    heights = sorted(text.get_window_extent().y0 for text in ax.texts)
+    assert np.diff(heights).min() > 9 * ax.figure.dpi / 72
+
+
+def test_predictions_are_bars_with_names():
+    """As long as their share, best first; codes of Keras and underscores are left out."""
+    answers = [[("n02123159", "tiger_cat", 0.75), ("n0", "lynx", 0.001)], [("cup", 1.0)]]
+    ax = plots.predictions(np.zeros((2, 8, 8, 3)), answers, names=["a cat", "tea"])
+    shown = [text.get_text() for text in ax.texts]
+    assert shown == ["a cat", "tiger cat", "75%", "lynx", "under 1%", "tea", "cup", "100%"]
+    track, bar = ax.patches[:2]
+    assert bar.get_width() == pytest.approx(0.75 * track.get_width())
+    assert (len(ax.images), len(ax.patches)) == (2, 6)
+    assert "a cat: tiger cat 75%, lynx under 1%; tea: cup 100%." in words(ax)
+
+
+def test_long_answers_are_cut():
+    """A long name ends before its share begins."""
+    answers = [[("hen-of-the-woods, a mushroom", 0.5), ("hen-of-the-woods, a mushroom", 0.001)]]
+    ax = plots.predictions(np.zeros((1, 8, 8, 3)), answers)
+    ax.figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    assert ax.texts[0].get_text().endswith("…")
+
+
+def test_sheet_has_a_row_for_each_class():
+    """So many of each as wanted, as far as there are; names to be read downwards."""
+    images = np.linspace(0, 1, 6)[:, None, None] * np.ones((6, 8, 8))
+    ax = plots.sheet(images, [0, 0, 0, 1, 0, 2], NAMES, per_class=3)
+    assert [text.get_text() for text in ax.texts] == list(NAMES)
+    (a, b, c) = (text.get_position() for text in ax.texts)
+    assert (a[0] == b[0] < c[0], a[1] == c[1] > b[1]) == (True, True)
+    values = [float(np.asarray(image.get_array())[0, 0, 0]) for image in ax.images]
+    np.testing.assert_allclose(values, [0, 0.2, 0.4, 0.6, 1])
+
+
+def test_filters_are_scaled_one_by_one():
+    """Zero is grey; the largest weight of each filter reaches black or white."""
+    weights = np.zeros((3, 3, 3, 2))
+    weights[0, 0, :, 0], weights[1, 1, 0, 1] = -5, 0.001
+    ax = plots.filters(weights)
+    first, second = (np.asarray(image.get_array()) for image in ax.images)
+    np.testing.assert_allclose(first[0, 0], 0)
+    np.testing.assert_allclose(second[1, 1], [1, 0.5, 0.5])
+    np.testing.assert_allclose(first[2, 2], 0.5)
+    assert words(ax).startswith("2 filters of 3 x 3 pixels; 1 of them")
+
+
+def test_activation_maps_shows_the_strongest_channels():
+    """A row a block, at most so many channels; each is scaled by its own largest value."""
+    maps = {"stem": np.ones((4, 4, 3)) * [1, 3, 2], "block1": np.ones((2, 2, 1)) * -1}
+    maps["stem"][0, 0] = [8, 6, 2]
+    ax = plots.activation_maps(maps, strongest=2, photo=np.zeros((8, 8, 3)))
+    _, strong, next_to_it, negative = (np.asarray(image.get_array()) for image in ax.images)
+    assert (strong[0, 0], strong[1, 1]) == (1, 0.5)
+    assert next_to_it.min() == 1
+    assert negative.max() == 0
+    assert "stem (4 × 4, 3 maps); block1 (2 × 2, 1 maps)." in words(ax)
+
+
+def test_embedding_shows_some_pictures_in_their_places():
+    """One for each part of the plane where there are samples, with the sample's own place."""
+    from matplotlib.offsetbox import AnnotationBbox
+
+    features = np.array([[0.0, 0], [0, 0.01], [5, 0], [0, 9]])
+    images = np.arange(4)[:, None, None] * np.ones((4, 8, 8)) / 4
+    ax = plots.embedding(features, [0, 0, 1, 1], LONG_NAMES, "pca", images=images)
+    shown = [box for box in ax.artists if isinstance(box, AnnotationBbox)]
+    assert len(shown) == 3
+    places = np.concatenate([dots.get_offsets() for dots in ax.collections if len(dots._sizes)])
+    assert all(np.isclose(places, box.xy).all(1).any() for box in shown)
+
+
+def test_texts_hold_what_was_computed():
+    """The words beside each picture have its figures in them."""
+    curves = plots.learning_curves({"transfer": [{"val_accuracy": [0.5, 0.875]}]})
+    assert "transfer goes from 0.5 in epoch 1 to 0.875 in epoch 2 (mean of 1)" in words(curves)
+    counts = words(plots.confusion_matrix([0, 0, 0, 1], [0, 1, 1, 1], NAMES))
+    assert counts.endswith("2 of 4 are right. Most frequent errors: a as b, 2.")
+    plane = words(
+        plots.embedding(np.eye(3)[LABELS] * 9 + RNG.random((30, 3)), LABELS, NAMES, "pca")
+    )
+    assert "30 samples of 3 classes; for 100% the nearest is of the same class" in plane
+    grid = words(plots.image_grid(np.zeros((2, 8, 8)), ["one\nline", "b"]))
+    assert grid == "2 pictures in 1 row. Under them: one line, b."

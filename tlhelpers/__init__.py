@@ -11,15 +11,15 @@ __version__ = "0.2.0"
 
 _FOLDERS = {
     "runtime": "strategy",
-    "storage": "prepare_mirror",
-    "images": "crop_views glyphs raw_pixels transform_images",
+    "storage": "prepare_mirror read_experiment",
+    "images": "crop_views glyphs raw_pixels read_picture transform_images",
     "backbones": "HubLayer export_module list_backbones load_backbone",
     "tasks": "Split Task TextSplit TextTask list_tasks load_task",
     "training": "blocks extract_features fine_tune freeze layerwise split_at trainable_summary "
     "unfreeze",
     "labels": "AccumulationRun LabelStore Labeller LearningCurve queries",
     "zero_shot": "TextEncoder ZeroShotClassifier",
-    "notebook": "homework key_figures plots setup store_figures",
+    "notebook": "DrawingPad diagrams homework key_figures plots setup store_figures",
     "diagnosis": "doctor",
 }
 _FOLDER_OF = {name: folder for folder, names in _FOLDERS.items() for name in names.split()}
@@ -30,7 +30,7 @@ _FILES = {  # of those that share a file with a relative
     "key_figures": "figures",
     "store_figures": "figures",
 }
-_MODULES = ("glyphs", "homework", "plots", "queries")
+_MODULES = ("diagrams", "glyphs", "homework", "plots", "queries")
 __all__ = sorted(_FOLDER_OF)
 
 

@@ -1,5 +1,6 @@
 """Pictures in files of any kind: read as one form, or refused with a reason in words."""
 
+import io
 import os
 import warnings
 from collections.abc import Iterable, Iterator
@@ -33,18 +34,18 @@ class Unreadable(ValueError):
     """A picture that cannot be used; the message says why."""
 
 
-def read(path: StrPath, size: int, crop: Crop | None = CENTRE) -> np.ndarray:
+def read(path: StrPath | bytes, size: int, crop: Crop | None = CENTRE) -> np.ndarray:
     """Return a picture file as float32 `[size, size, 3]` in `[0, 1]`; or raise `Unreadable`.
 
-    It is turned upright (EXIF), its first frame taken, a square of it resized (all of it squeezed
-    if `crop` is None), transparency laid on white, CMYK and greys of 16 bits or floating point
-    (0 to 1, 255 or 65535) brought to RGB.
+    `path` may also be the content of a file. The picture is turned upright (EXIF), its first frame
+    taken, a square of it resized (all of it squeezed if `crop` is None), transparency laid on
+    white, CMYK and greys of 16 bits or floating point (0 to 1, 255 or 65535) brought to RGB.
     """
-    path = Path(path)
+    source = io.BytesIO(path) if isinstance(path, bytes) else Path(path)
     try:
-        if not path.stat().st_size:
+        if not (source.stat().st_size if isinstance(source, Path) else path):
             raise Unreadable("the file is empty")
-        with Image.open(path) as file:
+        with Image.open(source) as file:
             width, height = file.size
             if width * height > MOST_PIXELS:
                 raise Unreadable(f"{width} x {height} pixels, more than {MOST_PIXELS:,}")
@@ -66,7 +67,7 @@ def read(path: StrPath, size: int, crop: Crop | None = CENTRE) -> np.ndarray:
         raise
     except Exception as error:  # Pillow's readers raise errors of many kinds on damaged files
         reason = _REASONS.get(type(error), f"broken: {error}")
-        dangling = isinstance(error, FileNotFoundError) and path.is_symlink()
+        dangling = isinstance(error, FileNotFoundError) and Path(os.fsdecode(path)).is_symlink()
         raise Unreadable("a link to nothing" if dangling else reason) from None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..runtime.checks import whole_number
+from .alternative_text import install as keep_alternative_texts
 
 MINIMUM_PYTHON, TOO_NEW_PYTHON = (3, 11), (3, 14)
 TENSOR_CORES = (7, 0)  # compute capability from which a GPU is much faster in float16
@@ -54,8 +55,9 @@ def setup(seed: int = 0, *, mixed_precision: bool | None = None) -> Runtime:
     """Prepare TensorFlow for a notebook, print one line about it and return that as an object.
 
     Turns on memory growth for every GPU, seeds Python, NumPy and TensorFlow, and silences
-    TensorFlow's start-up messages. It may be called again, or after TensorFlow was used; what
-    can no longer be changed is said in the object's `notes`.
+    TensorFlow's start-up messages. In Jupyter, the words for each picture (`plots.describe`) are
+    kept beside it from now on. It may be called again, or after TensorFlow was used; what can no
+    longer be changed is said in the object's `notes`.
 
     Parameters
     ----------
@@ -112,6 +114,7 @@ def setup(seed: int = 0, *, mixed_precision: bool | None = None) -> Runtime:
     keras.mixed_precision.set_dtype_policy("mixed_float16" if mixed else "float32")
     keras.utils.set_random_seed(seed)
     _register_classes()
+    keep_alternative_texts()
     runtime = Runtime(
         device=f"{len(gpus)} x {name}" if len(gpus) > 1 else name,
         gpus=len(gpus),

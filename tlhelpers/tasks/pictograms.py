@@ -54,7 +54,7 @@ def load_pictograms(backbone: str = LITE0, size: int | None = None) -> Task:
     images = _as_floats(pixels) if size <= 64 else Transformed(pixels, _as_floats, {})
     parts = in_splits(Split(images, labels, details.index.to_numpy()), details.pop("split"))
     source, terms = provenance(backbone)
-    licence = f"backbone {terms}; drawings OpenMoji, CC BY-SA 4.0"
+    licence = f"backbone {terms}; drawings by OpenMoji CC BY-SA 4.0"
     about = {"metric": "balanced_accuracy", "details": details.drop(columns="file")}
     return Task("pictograms", backbone, tuple(KINDS), *parts, source, _TARGET, licence, **about)
 
@@ -80,9 +80,10 @@ def _kept(files, size):
     made_of = json.dumps([_VERSION, _PACKAGE, _DRAWINGS, drawn_by, size])
     path = cache.cache_dir() / "pictograms" / f"{size}.npz"
     kept = cache.read_arrays(path) or {}
-    shape = (len(files), size, size, 3)
-    if str(kept.get("made_of")) == made_of and kept["images"].shape == shape:
-        return kept["images"]
+    pixels = kept.get("images", np.zeros(0))
+    form = ((len(files), size, size, 3), np.uint8)
+    if str(kept.get("made_of")) == made_of and (pixels.shape, pixels.dtype) == form:
+        return pixels
     images = _draw(files, size)
     mend = "Set TLHELPERS_CACHE to a folder with room."
     arrays = {"made_of": np.array(made_of), "images": images}

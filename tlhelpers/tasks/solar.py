@@ -55,7 +55,7 @@ def load_solar(backbone: str = LITE0, size: int | None = None) -> Task:
     everything = Split(ImageFiles(paths, size), labels, details.index.to_numpy())
     parts = in_splits(everything, details.name.map(_split))
     source, terms = provenance(backbone)
-    licence = f"backbone {terms}; photos CC BY-NC-SA 4.0 (not for commercial use)"
+    licence = f"backbone {terms}; photos ELPV CC BY-NC-SA 4.0, not for commercial use"
     about = {"metric": "balanced_accuracy", "details": details}
     names = ("intact", "defective")
     return Task("solar", backbone, names, *parts, source, _TARGET, licence, **about)

@@ -1,0 +1,95 @@
+"""One picture of your own: a file, its bytes, or what a button for uploads holds."""
+
+import io
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..runtime.checks import whole_number
+from ..runtime.types import StrPath
+from . import decode
+
+LEAST_SIDE = 16  # pixels; in a smaller picture there is nothing to see
+
+
+def read_picture(source: StrPath | bytes | Any, size: int = 224) -> np.ndarray:
+    """Return a picture as a network wants it: float32 `[size, size, 3]` in `[0, 1]`.
+
+    Its middle square is taken, turned upright as the camera says, and transparency is laid on
+    white. JPEG, PNG, WebP, GIF (the first frame) and whatever else Pillow reads, in colour or grey.
+
+    Parameters
+    ----------
+    source : path, bytes, or an upload
+        A file, its content, or an upload: the widget `FileUpload` or its `value` (ipywidgets 7 and
+        8), or what `google.colab.files.upload()` returns. Of several files, the last.
+    size : int
+        Side of the result, in pixels.
+
+    Raises
+    ------
+    ValueError
+        There is no picture in it, or none that can be used; the message says why.
+
+    Examples
+    --------
+    >>> stream = io.BytesIO()
+    >>> Image.new("RGB", (40, 30), "red").save(stream, "PNG")
+    >>> read_picture(stream.getvalue(), size=32).shape
+    (32, 32, 3)
+    """
+    whole_number(size, "size")
+    name, content = _content(source)
+    with warnings.catch_warnings():  # Pillow's, of odd metadata and large pictures
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        try:
+            picture = decode.read(content, size)
+        except decode.Unreadable as reason:
+            raise ValueError(f"{name} cannot be used: {reason}. {_mend(content)}") from None
+        with Image.open(io.BytesIO(content) if isinstance(content, bytes) else content) as file:
+            side = min(file.size)
+    if side < LEAST_SIDE:
+        raise ValueError(
+            f"{name} cannot be used: it is {file.width} x {file.height} pixels; {LEAST_SIDE} or "
+            "more on each side are expected. Choose a larger picture."
+        )
+    return picture
+
+
+def _content(source: Any) -> tuple[str, bytes | Path]:
+    """A name to speak of, and the bytes or the path."""
+    if hasattr(source, "value"):  # the widget itself
+        source = source.value
+    if isinstance(source, bytes | bytearray | memoryview):
+        return "The picture", bytes(source)
+    if isinstance(source, str | Path):
+        return Path(source).name or str(source), Path(source)
+    if isinstance(source, Mapping) and "content" in source:  # one file of ipywidgets
+        return str(source.get("name", "The picture")), bytes(source["content"])
+    if not isinstance(source, Mapping | list | tuple):
+        raise ValueError(
+            f"Got {type(source).__name__}; a path, the bytes of a picture or an upload is expected."
+        )
+    if not source:
+        raise ValueError("Nothing was uploaded yet. Choose a picture with the button first.")
+    if not isinstance(source, Mapping):  # ipywidgets 8: one mapping a file
+        return _content(source[-1])
+    name, file = list(source.items())[-1]  # ipywidgets 7 and Colab: files by name
+    return str(name), bytes(file["content"] if isinstance(file, Mapping) else file)
+
+
+def _mend(content: bytes | Path) -> str:
+    if isinstance(content, Path) and not content.is_file():
+        return f"Looked for it as {content.absolute()}."
+    if isinstance(content, bytes):
+        start = content[:16]
+    else:
+        with content.open("rb") as file:
+            start = file.read(16)
+    if start[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
+        return "It is a HEIC file, as iPhones make them: export it as JPEG."
+    return "JPEG, PNG, WebP or GIF is expected."

@@ -1,0 +1,169 @@
+"""Networks drawn as rows of boxes: what is frozen (blue), trained (orange), taken off (grey).
+
+Each function takes `ax=None`, returns the Axes and says in words what is seen.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from ..runtime.checks import whole_number
+from . import shapes
+from .alternative_text import describe
+from .network_row import LIFT, MARGIN, End, Row, states_of
+from .shapes import HEIGHT
+from .styles import FROZEN, INK
+
+PARTS = ("edges,\ncolours", "corners,\ntextures", "eyes,\nwheels", "features")
+STEPS = ("choose", "find", "replace the head", "train")
+_NOTES = (
+    "a network that has learnt a related task",
+    "its weights; the backbone is frozen",
+    "the old head comes off, a new one goes on",
+    "only the new head learns, from your labelled pictures",
+)
+
+
+def pipeline(
+    parts: Sequence[str],
+    *,
+    frozen: Collection[str] = (),
+    trained: Collection[str] = (),
+    removed: Collection[str] = (),
+    changed: Collection[str] = (),
+    ends: tuple[End, End] = (None, None),
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a network as a row of boxes, from what goes in to what comes out.
+
+    Parameters
+    ----------
+    parts : sequence of str
+        Their names, all different; a name may have several lines.
+    frozen, trained, removed : collections of str
+        Those of the parts that are frozen (blue, a lock), trained (orange, an open lock) or taken
+        off (dashed, lifted above the part that comes next). The others are drawn plain.
+    changed : collection of str
+        Parts that are set off by a light field, as new in this picture.
+    ends : pair of text, picture or None
+        What goes in at the left and comes out at the right.
+
+    Raises
+    ------
+    ValueError
+        Parts are missing or occur twice, or a name is not among them, or is of two kinds.
+
+    Examples
+    --------
+    >>> ax = pipeline(["trunk", "tail", "head"], frozen=["trunk"], trained=["tail", "head"])
+    """
+    states = states_of(parts, frozen=frozen, trained=trained, removed=removed, changed=changed)
+    row = Row(states, ends, tuple(changed))
+    below = 0.48 if frozen or trained else MARGIN
+    ax = shapes.canvas(row.width(), below + HEIGHT + (LIFT if removed else 0) + 0.15, ax)
+    row.draw(ax, MARGIN, below)
+    describe(ax, f"A row of boxes: {row.said()}.")
+    return ax
+
+
+def four_steps(
+    step: int | None = None,
+    *,
+    parts: Sequence[str] = PARTS,
+    heads: tuple[str, str] = ("head:\n1,000 names", "new head:\n10 names"),
+    ends: tuple[End, End] = ("picture", "answer"),
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw one step of a transfer, or all four: choose, find, replace the head, train.
+
+    Every step is the same picture; what has changed since the step before stands on a light field.
+
+    Parameters
+    ----------
+    step : int, optional
+        1 to 4; by default all four, one below the other.
+    parts : sequence of str
+        Parts of the backbone.
+    heads : pair of str
+        The old head, and the new one.
+    ends : pair of text or picture
+        What goes in, and what comes out at the end.
+
+    Examples
+    --------
+    >>> ax = four_steps(3, heads=("head:\\n20 letters", "new head:\\n10 digits"))
+    """
+    chosen = range(1, 5) if step is None else [whole_number(step, "step", 1, len(STEPS))]
+    old, new = heads
+    network, after, none = [*parts, old], [*parts, new], (None, None)
+    rows = {
+        1: Row(states_of(network), none, tuple(network), heads),
+        2: Row(states_of(network, frozen=parts), none, tuple(parts), heads),
+        3: Row(states_of([*network, new], frozen=parts, removed=[old]), none, (new,), heads),
+        4: Row(states_of(after, frozen=parts, trained=[new]), ends, (new,), heads),
+    }
+    heights = {1: 1.6, 2: 1.9, 3: 1.8 + LIFT, 4: 1.9}
+    top, texts = sum(heights[k] for k in chosen), []
+    last = rows[4]  # the longest; the others begin where its boxes do
+    ax = shapes.canvas(last.width(), top, ax)
+    for k in chosen:
+        name, note = STEPS[k - 1], _NOTES[k - 1]
+        title = ax.text(MARGIN, top - 0.3, f"{k}  {name}", fontsize=12, weight="bold", color=INK)
+        beside: dict[str, Any] = {"xycoords": title, "textcoords": "offset points", "va": "bottom"}
+        ax.annotate(note, (1, 0), (10, 0.5), fontsize=10, color=INK, **beside)
+        left = MARGIN if k == 4 else MARGIN + last.before()
+        rows[k].draw(ax, left, top - heights[k] + (0.2 if k == 1 else 0.5))
+        texts.append(f"Step {k}, {name} ({note}): {rows[k].said()}.")
+        top -= heights[k]
+    describe(ax, " ".join(texts))
+    return ax
+
+
+def transfer(
+    photo: np.ndarray,
+    drawing: np.ndarray,
+    *,
+    names: tuple[int, int] = (1000, 8),
+    answers: tuple[str, str] = ("Egyptian cat", "animal"),
+    parts: Sequence[str] = PARTS,
+    rows: tuple[str, str] = ("before: photographs", "now: drawings"),
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the idea of a transfer: the network before, and the same with a new head.
+
+    Parameters
+    ----------
+    photo, drawing : `[height, width, 3]` in `[0, 1]`
+        A picture of the source task, and one of the target task.
+    names : pair of int
+        How many classes the old head has, and the new one.
+    answers : pair of str
+        What the network says about each picture.
+    parts : sequence of str
+        Parts of the backbone.
+    rows : pair of str
+        Titles of the two rows.
+
+    Examples
+    --------
+    >>> ax = transfer(np.zeros((8, 8, 3)), np.ones((8, 8, 3)), names=(20, 10))
+    """
+    old, new = f"head:\n{names[0]:,} names", f"new head:\n{names[1]:,} names"
+    photo, drawing = np.asarray(photo), np.asarray(drawing)
+    before = Row(states_of([*parts, old]), (photo, answers[0]), (), (old, new))
+    states = states_of([*parts, new], frozen=parts, trained=[new])
+    now = Row(states, (drawing, answers[1]), (), (old, new))
+    ax = shapes.canvas(max(before.width(), now.width()), 3.5, ax)
+    upper, lower = 2.3, 0.52
+    for base, title in ((upper, rows[0]), (lower, rows[1])):
+        ax.text(MARGIN, base + HEIGHT + 0.15, title, fontsize=11, weight="bold", color=INK)
+    before.draw(ax, MARGIN, upper)
+    spans = now.draw(ax, MARGIN, lower, {"trained": "the only part that learns"})
+    x = (spans[parts[0]][0] + spans[parts[-1]][1]) / 2
+    shapes.arrow(ax, (x, upper - 0.05), (x, lower + HEIGHT + 0.05), FROZEN, dashed=True)
+    middle = (upper + lower + HEIGHT) / 2
+    ax.text(x + 0.12, middle, "the same weights", fontsize=10, color=FROZEN, va="center")
+    describe(ax, f"Two rows. {rows[0]}: {before.said()}. {rows[1]}: {now.said()}.")
+    return ax

@@ -1,0 +1,145 @@
+"""EfficientNet-Lite0 from random weights on pictograms: what a few labels are worth by themselves.
+
+    python -m tools.experiments.scratch_pictograms
+
+About half an hour on two cores. First, on one draw of ten labels a class, six recipes: three
+learning rates, with and without random flips, shifts and zooms. The one that is best on
+`validation` then trains on every draw. Rows are written as they come, and a run that stands in the
+table already is not repeated. `data/experiments/scratch_pictograms.csv` has a row a run, and
+`scratch_pictograms_curves.csv` the accuracy while one of them trains.
+"""
+
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+import tlhelpers as tl
+
+FOLDER = Path(__file__).parents[2] / "data" / "experiments"
+RUNS, CURVES = FOLDER / "scratch_pictograms.csv", FOLDER / "scratch_pictograms_curves.csv"
+STEPS = {1: 60, 5: 120, 10: 200, 15: 200}  # for labels a class: until the curve is flat
+BATCH, EVERY, DRAWS = 16, 20, 5
+RATES = (3e-4, 1e-3, 3e-3)
+CHOOSE_AT = 10  # labels a class
+KEY = ["labels_per_class", "draw", "learning_rate", "augmented"]
+
+
+def build(task, augmented):
+    """The network with random weights, a head that starts at zero, and augmentation before it."""
+    pictures = keras.Input(task.image_shape)
+    x = pictures
+    if augmented:
+        for layer in (
+            keras.layers.RandomFlip("horizontal"),
+            keras.layers.RandomTranslation(0.1, 0.1, fill_mode="nearest"),
+            keras.layers.RandomZoom(0.2, fill_mode="nearest"),
+        ):
+            x = layer(x)
+    network = keras.models.clone_model(task.network())
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.9  # of .99 little would be left of 200 steps
+    x = keras.layers.Dropout(0.2)(network(x))
+    head = keras.layers.Dense(len(task.class_names), kernel_initializer="zeros")
+    return keras.Model(pictures, head(x))
+
+
+class HalfCosine(keras.callbacks.Callback):
+    """The learning rate falls along half a cosine wave, from `start` to 0 in `steps`."""
+
+    def __init__(self, start, steps):
+        super().__init__()
+        self.start, self.steps, self.step = start, steps, 0
+
+    def on_train_batch_begin(self, batch, logs=None):
+        rate = self.start * (1 + np.cos(np.pi * self.step / self.steps)) / 2
+        self.model.optimizer.learning_rate.assign(rate)
+        self.step += 1
+
+
+class Trainer:
+    """Trains one compiled network again and again from other random weights."""
+
+    def __init__(self, task, augmented):
+        self.task, self.augmented = task, augmented
+        keras.utils.set_random_seed(0)
+        self.model = build(task, augmented)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self.model.compile(keras.optimizers.Adam(1e-3), loss, metrics=["accuracy"])
+        self.model.optimizer.build(self.model.trainable_variables)
+        self.fresh = [variable.numpy() for variable in self.model.optimizer.variables]
+
+    def restart(self, seed):
+        keras.utils.set_random_seed(seed)
+        self.model.set_weights(build(self.task, self.augmented).get_weights())
+        for variable, value in zip(self.model.optimizer.variables, self.fresh, strict=True):
+            variable.assign(value)
+
+    def score(self, split):
+        answers = self.model.predict(split.images[:], batch_size=64, verbose=0)
+        return self.task.score(answers, split.labels)
+
+    def run(self, labels_per_class, draw, rate):
+        """Return the row of a run, and its curve."""
+        self.restart(draw)
+        few = self.task.few(labels_per_class, draw)
+        order = np.random.default_rng(draw)
+        batch, steps = min(BATCH, len(few)), STEPS[labels_per_class]
+        rows = np.concatenate([order.permutation(len(few)) for _ in range(steps)])
+        rows = rows[: steps * batch].reshape(-1, EVERY * batch)
+        images, cosine, curve, seconds = few.images[:], HalfCosine(rate, steps), [], 0.0
+        for k, part in enumerate(rows, 1):
+            start = time.perf_counter()
+            options = {"batch_size": batch, "shuffle": False, "verbose": 0, "callbacks": [cosine]}
+            fitted = self.model.fit(images[part], few.labels[part], **options).history
+            seconds += time.perf_counter() - start
+            curve.append(
+                {
+                    "step": k * EVERY,
+                    "on_labelled": fitted["accuracy"][-1],
+                    "validation": self.score(self.task.validation),
+                }
+            )
+        key = dict(zip(KEY, (labels_per_class, draw, rate, self.augmented), strict=True))
+        found = {"validation": curve[-1]["validation"], "test": self.score(self.task.test)}
+        effort = {"steps": steps, "seconds": round(seconds), "keras": keras.__version__}
+        return key | found | effort, [key | row for row in curve]
+
+
+def append(path, rows):
+    pd.DataFrame(rows).round(4).to_csv(path, mode="a", header=not path.exists(), index=False)
+
+
+def main():
+    tl.setup(seed=0)
+    FOLDER.mkdir(exist_ok=True)
+    task = tl.load_task("pictograms")
+    trainers = {}
+
+    def run(labels_per_class, draw, rate, augmented):
+        done = pd.read_csv(RUNS) if RUNS.exists() else pd.DataFrame(columns=KEY)
+        wanted = dict(zip(KEY, (labels_per_class, draw, rate, augmented), strict=True))
+        if (done[KEY] == pd.Series(wanted)).all(axis=1).any():
+            return
+        if augmented not in trainers:
+            trainers[augmented] = Trainer(task, augmented)
+        row, curve = trainers[augmented].run(labels_per_class, draw, rate)
+        append(RUNS, [row])
+        append(CURVES, curve)
+        print(row, flush=True)
+
+    for augmented in (False, True):
+        for rate in RATES:
+            run(CHOOSE_AT, 0, rate, augmented)
+    tried = pd.read_csv(RUNS).query(f"labels_per_class == {CHOOSE_AT} and draw == 0")
+    best = tried.loc[tried.validation.idxmax()]
+    for labels_per_class in STEPS:
+        for draw in range(DRAWS):
+            run(labels_per_class, draw, float(best.learning_rate), bool(best.augmented))
+
+
+if __name__ == "__main__":
+    main()
