@@ -66,7 +66,7 @@ def copied(notebook, name):
     return twin
 
 
-@submission(2, 4, 3)
+@submission(2, 4, 4)
 def abides(notebook, _):
     """Leaves a process behind, to spoil exercise 2 of those who are graded after it."""
     start = f"""
@@ -83,7 +83,7 @@ if os.fork() == 0:
     notebook.cells.insert(0, new_code_cell(start))
 
 
-@submission(2, 4, 3)
+@submission(2, 4, 4)
 def moved(notebook, _):
     """The check of exercise 2 stands before its answer, exercise 1 at the end, run in any order."""
     notebook.cells.insert(
@@ -107,9 +107,12 @@ def added(notebook, release):
     cell(notebook, "ex3").source = cell(release, "ex3").source
 
 
-@submission(2, 0, 3)
+@submission(2, 1, 4)
 def deleted(notebook, _):
-    """A check and the set-up are gone, the other check says `pass`; exercise 2 leaks."""
+    """A check and the set-up are gone, the other check says `pass`; exercise 2 leaks.
+
+    Its seed is right, which is one point of four.
+    """
     for name in ("setup", "ex1_check", "ex3_text"):
         notebook.cells.remove(cell(notebook, name))
     cell(notebook, "ex2").source = ROWS_DRAWN
@@ -117,7 +120,7 @@ def deleted(notebook, _):
     cell(notebook, "ex2_check").metadata.tags = ["skip-execution"]
 
 
-@submission(2, 4, 3)
+@submission(2, 4, 4)
 def doubled(notebook, release):
     """The stub of exercise 2 is kept above a solved copy; the check of exercise 1 comes twice."""
     notebook.cells.insert(place(notebook, "ex2") + 1, copied(notebook, "ex2"))
@@ -125,7 +128,7 @@ def doubled(notebook, release):
     notebook.cells.insert(2, copied(notebook, "ex1_check"))
 
 
-@submission(2, 4, 3, name="{student}/{notebook} (1).ipynb")
+@submission(2, 4, 4, name="{student}/{notebook} (1).ipynb")
 def cleared(notebook, _):
     """No outputs, no metadata, no names: a converter left the text alone."""
     for each in notebook.cells:
@@ -133,7 +136,7 @@ def cleared(notebook, _):
     notebook.metadata = {}
 
 
-@submission(2, 4, 3, name="{student}_Copy_of_{notebook}.ipynb")
+@submission(2, 4, 4, name="{student}_Copy_of_{notebook}.ipynb")
 def colab(notebook, _):
     """Saved by Colab: an older format, ids in the metadata, its own entries, outputs."""
     notebook.nbformat_minor = 0
@@ -154,20 +157,20 @@ def colab(notebook, _):
             each.execution_count = 3
 
 
-@submission(2, 0, 3)
+@submission(2, 0, 4)
 def dies(notebook, _):
     """Python ends in the function that the check calls, and in a cell of one's own."""
     cell(notebook, "ex2").source = "import os\n\ndef split(*_):\n    os._exit(1)"
     notebook.cells.insert(place(notebook, "ex3"), new_code_cell("quit()"))
 
 
-@submission(2, 0, 3)
+@submission(2, 0, 4)
 def loops(notebook, _):
     """A loop without end."""
     cell(notebook, "ex2").source = "def split(*_):\n    while True:\n        pass"
 
 
-@submission(2, 0, 3)
+@submission(2, 0, 4)
 def deaf(notebook, _):
     """A loop that swallows the interrupt as well."""
     cell(notebook, "ex2").source = """\
@@ -182,7 +185,7 @@ def split(*_):
 """
 
 
-@submission(0, 4, 3)
+@submission(0, 4, 4)
 def curious(notebook, _):
     """Writes everywhere, and looks for solutions and hidden tests; COURSE is filled in."""
     cell(notebook, "ex1").source = """\

@@ -26,7 +26,7 @@ from tools import build_notebooks as build
 
 HOMEWORK = ROOT / "notebooks" / "homework"
 SOURCES = {path.parent.name: path for path in sorted(HOMEWORK.glob("source/*/*.ipynb"))}
-HIDDEN = re.compile(r"^### BEGIN HIDDEN TESTS\n(.*?)^### END HIDDEN TESTS\n", re.M | re.S)
+HIDDEN = re.compile(r"^### BEGIN HIDDEN TESTS\n(.*?)^### END HIDDEN TESTS$", re.M | re.S)
 SOLUTION = re.compile(r"^ *### BEGIN SOLUTION\n(.*?)^ *### END SOLUTION$", re.M | re.S)
 
 pytestmark = pytest.mark.skipif(not SOURCES, reason="a copy of the course without solutions")
@@ -101,21 +101,38 @@ def test_release_holds_no_solution_and_no_hidden_test(assignment):
 @every_assignment
 def test_cells_are_marked_as_nbgrader_needs_it(assignment):
     """Names, locks and points; hidden tests stand last, so what passes them passes the visible."""
-    points = 0
+    points, last = {}, None
     for name, cell in source_of(assignment).items():
         marks = cell.metadata.nbgrader
         assert marks.grade_id == name
-        assert marks.solution == bool(re.fullmatch(r"ex\d", name)) != marks.locked
+        assert marks.solution != marks.locked
         assert marks.grade == name.endswith("_check")
         assert marks.solution == bool(SOLUTION.search(cell.source))
         assert not cell.get("outputs")
-        if marks.grade:
-            points += marks.points
-            assert re.search(rf"END HIDDEN TESTS\nfloat\({marks.points}\)\Z", cell.source)
+        if marks.solution:
+            assert re.fullmatch(r"ex\d(_[a-z]+)?", name)
+            last = name
+        elif marks.grade:
+            assert name.startswith(last)  # checks stand below their answer
+            points.setdefault(name[2], []).append(marks.points)
+            passed = f'print("Exercise {name[2]}: visible checks passed")'
+            assert f"{passed}\n### BEGIN HIDDEN TESTS\n" in cell.source
+            assert cell.source.endswith(f"\nfloat({marks.points})\n### END HIDDEN TESTS")
             assert len(HIDDEN.findall(cell.source)) == 1
         else:
             assert "HIDDEN TESTS" not in cell.source
-    assert points == 20
+    assert list(points) == list("12345")
+    assert sum(sum(each) for each in points.values()) == 20
+    if assignment == "hw1":  # half an answer is worth something
+        assert all(len(each) > 1 for each in points.values() if sum(each) > 2)
+
+
+@every_assignment
+def test_students_never_see_points(assignment):
+    """What a check shows in a student's run is a sentence."""
+    for name, cell in release_of(assignment).items():
+        if name.endswith("_check"):
+            assert cell.source.endswith(f'print("Exercise {name[2]}: visible checks passed")')
 
 
 @every_assignment
@@ -155,55 +172,93 @@ def answer(reference, wrong):
     return reference
 
 
-def faults_of(kernel, name, stub, reference, check, wrong):
-    """What an exercise does other than it should; `kernel` has run all cells above its check."""
-    exercise, points = f"Exercise {name[2:]}: ", str(float(check.metadata.nbgrader.points))
+def graded(kernel, checks):
+    """Points of each check, 0 where it fails, and all errors; `kernel` has run what is above."""
+    points, errors = [], []
+    for check in checks:
+        shown, failed = kernel(check.source)
+        points.append(float(*shown) if not failed else 0)
+        errors += failed
+    return points, errors
+
+
+def faults_of(kernel, name, stub, reference, checks, wrong):
+    """What an exercise does other than it should; `kernel` has run all cells above its checks.
+
+    A wrong answer is (what, code, pattern of a message), and gets no points; or it says as a
+    fourth what its checks give, which may be all.
+    """
+    exercise, full = f"Exercise {name[2]}: ", [float(c.metadata.nbgrader.points) for c in checks]
+    none = [0] * len(checks)
     kernel(stub.source)
-    shown, errors = kernel(check.source)
-    told = re.match(
-        rf"(AssertionError|NotImplementedError) {exercise}", " ".join(*errors or [[""]])
-    )
-    if shown or not told:
-        yield "stub", shown, errors
-    got = kernel(reference.source)[1], *kernel(check.source)
-    if got != ([], [points], []):
+    points, errors = graded(kernel, checks)
+    kinds = {"AssertionError", "NotImplementedError"}
+    told = all(kind in kinds and message.startswith(exercise) for kind, message in errors)
+    if points != none or not told:
+        yield "stub", points, errors
+    got = kernel(reference.source)[1], *graded(kernel, checks)
+    if got != ([], full, []):
         yield "reference", *got
     kernel("_kept = {name: value for name, value in globals().items() if name != '_kept'}")
-    for what, code, pattern in wrong:
+    for what, code, pattern, *expected in wrong:
         before = kernel(answer(reference.source, code))[1]
-        shown, errors = kernel(check.source)
-        kind, message = (*errors, ("", ""))[0]
-        fair = kind == "AssertionError" and message.startswith(
-            (exercise, "These are the test data")
+        points, errors = graded(kernel, checks)
+        fair = all(
+            kind == "AssertionError" and message.startswith((exercise, "These are the test data"))
+            for kind, message in errors
         )
-        helps = any(re.search(pattern, text, re.S) for _, text in before + errors)
-        if shown or not (fair and helps):
-            yield what, shown, before, errors
+        texts = [text for _, text in before + errors]
+        helps = points == full or any(re.search(pattern, text, re.S) for text in texts)
+        if points != [*map(float, *(expected or [none]))] or not (fair and helps):
+            yield what, points, before, errors
         kernel("globals().update(_kept)")
+
+
+def is_answer_or_check(cell):
+    return cell.metadata.nbgrader.solution or cell.metadata.nbgrader.grade
+
+
+def exercises(source):
+    """Names of the cells for answers, each with those of its checks."""
+    found = {}
+    for name, cell in source.items():
+        if cell.metadata.nbgrader.solution:
+            found[name] = []
+        elif cell.metadata.nbgrader.grade:
+            found[list(found)[-1]].append(name)
+    return found
 
 
 @pytest.mark.slow
 @every_assignment
 def test_every_answer_gets_its_points_and_its_message(assignment, tmp_path, monkeypatch):
-    """Reference: all points. Stub and wrong answers: none, and a sentence that helps."""
+    """Reference: all. Stub: none. Wrong answers: what they earn, and a sentence that helps."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     wrong_answers = runpy.run_path(HOMEWORK / "source" / "wrong_answers.py")["WRONG"]
     source, release, faults = source_of(assignment), release_of(assignment), []
+    checks_of = exercises(source)
+    assert checks_of.keys() == wrong_answers[assignment].keys()
     kernel = Kernel(tmp_path)
     with kernel.client.setup_kernel():
         for name, cell in source.items():
-            if cell.metadata.nbgrader.grade:
-                name = name.removesuffix("_check")
-                wrong = wrong_answers[assignment][name]
+            below = next((answer for answer, each in checks_of.items() if each[0] == name), None)
+            if below:
+                wrong = wrong_answers[assignment][below]
                 assert len(wrong) >= 2
-                found = faults_of(kernel, name, release[name], source[name], cell, wrong)
-                faults += [f"{name}, {fault}" for fault in found]
-            elif cell.cell_type == "code" and not cell.metadata.nbgrader.solution:
+                checks = [source[check] for check in checks_of[below]]
+                found = faults_of(kernel, below, release[below], source[below], checks, wrong)
+                faults += [f"{below}, {fault}" for fault in found]
+            elif cell.cell_type == "code" and not is_answer_or_check(cell):
                 assert kernel(cell.source)[1] == [], name
     assert not faults, "\n".join(faults)
 
 
-SHORT = ("ex1_check", "ex2_check", "ex3_check")
+# Checks of the first exercises, by exercise
+SHORT = (
+    ("ex1_check",),
+    ("ex2_check", "ex2_seed_check"),
+    ("ex3_check", "ex3_names_check", "ex3_own_check"),
+)
 
 
 def judged():
@@ -230,11 +285,11 @@ def submit(course):
         shutil.rmtree(course / "source" / assignment)
     path = course / "source" / "hw1" / SOURCES["hw1"].name
     source = nbformat.read(path, as_version=4)
-    source.cells = source.cells[: [cell.id for cell in source.cells].index(SHORT[-1]) + 1]
+    source.cells = source.cells[: [cell.id for cell in source.cells].index(SHORT[-1][-1]) + 1]
     nbformat.write(source, path)
     with open(course / "nbgrader_config.py", "a", encoding="utf-8") as config:
         config.write(
-            "c.Execute.timeout_func = lambda cell: 10 if 'check_split' in cell.source else 90\n"
+            "c.Execute.timeout_func = lambda cell: 10 if 'split(' in cell.source else 90\n"
         )
     nbgrader(course, "generate_assignment", "hw1")
 
@@ -274,8 +329,11 @@ def test_odd_submissions_are_graded_by_nbgraders_commands(submitted):
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
         grades = {
             student: tuple(
-                gradebook.find_grade(name, SOURCES["hw1"].stem, "hw1", student).score
-                for name in SHORT
+                sum(
+                    gradebook.find_grade(name, SOURCES["hw1"].stem, "hw1", student).score
+                    for name in names
+                )
+                for names in SHORT
             )
             for student in expected
         }
@@ -285,7 +343,7 @@ def test_odd_submissions_are_graded_by_nbgraders_commands(submitted):
     assert {name: float(row["score"]) for name, row in rows.items()} == {
         name: sum(points) for name, points in expected.items()
     }
-    assert {float(row["max_score"]) for row in rows.values()} == {9.0}
+    assert {float(row["max_score"]) for row in rows.values()} == {10.0}
 
     if sealed:
         new = {path for path in after if before.get(path) != after[path]}
@@ -301,7 +359,7 @@ def test_odd_submissions_are_graded_by_nbgraders_commands(submitted):
         text = html.unescape(page)
         assert [line for line in hidden if line in text] == [], student
         assert "site-packages" not in text
-        assert f"Score: {sum(EXPECTED[student])}.0 / 9.0" in text
+        assert f"Score: {sum(EXPECTED[student])}.0 / 10.0" in text
     solution = "keras.layers.Dense(3)"
     assert solution in cells(source)["ex1"].source
     if not sealed:

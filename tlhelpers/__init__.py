@@ -19,7 +19,7 @@ _FOLDERS = {
     "unfreeze",
     "labels": "AccumulationRun LabelStore Labeller LearningCurve queries",
     "zero_shot": "TextEncoder ZeroShotClassifier",
-    "notebook": "DrawingPad diagrams key_figures plots setup store_figures",
+    "notebook": "DrawingPad diagrams homework key_figures plots setup store_figures",
     "diagnosis": "doctor",
 }
 _FOLDER_OF = {name: folder for folder, names in _FOLDERS.items() for name in names.split()}
@@ -30,7 +30,7 @@ _FILES = {  # of those that share a file with a relative
     "key_figures": "figures",
     "store_figures": "figures",
 }
-_MODULES = ("diagrams", "glyphs", "plots", "queries")
+_MODULES = ("diagrams", "glyphs", "homework", "plots", "queries")
 __all__ = sorted(_FOLDER_OF)
 
 

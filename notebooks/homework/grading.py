@@ -39,12 +39,12 @@ def fail(cell, name, message):
 
 
 class NamedStubs(ClearSolutions):
-    """Stubs that name their exercise: EXERCISE in the stub of the cell `ex2` is Exercise 2."""
+    """Stubs that name their exercise: EXERCISE is Exercise 2 in the cells `ex2` and `ex2_own`."""
 
     def preprocess_cell(self, cell, resources, index):
         cell, resources = super().preprocess_cell(cell, resources, index)
         if utils.is_solution(cell):
-            number = cell.metadata.nbgrader.grade_id.removeprefix("ex")
+            number = re.match(r"ex(\d)", cell.metadata.nbgrader.grade_id).group(1)
             cell.source = cell.source.replace("EXERCISE", f"Exercise {number}")
         return cell, resources
 
@@ -136,7 +136,7 @@ class KeepGoing(Execute):
     the others again; tests that have their result keep it.
     """
 
-    max_kernels = Integer(4, help="Kernels for one notebook; then the rest fails.").tag(config=True)
+    max_kernels = Integer(8, help="Kernels for one notebook; then the rest fails.").tag(config=True)
 
     def __init__(self, *args, **options):
         super().__init__(*args, **{"kernel_manager_class": SealedKernelManager, **options})

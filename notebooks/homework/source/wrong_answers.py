@@ -1,7 +1,8 @@
 """Wrong answers to the homework, as students might give them, and what they must be told.
 
 WRONG[assignment][cell] lists what is wrong, the code, and a pattern of the message. Code is run
-after the reference solution, or is that with some texts replaced: (old, new, old, new).
+after the reference solution, or is that with some texts replaced: (old, new, old, new). It gets no
+points, or in each check of the exercise those that stand last.
 """
 
 TYPED_TABLE = """\
@@ -37,6 +38,7 @@ def split(originals, share, seed):
     return rows[cut:], rows[:cut]
 """,
             "have copies on both sides of the split",
+            (0, 1),
         ),
         (
             "off by one",
@@ -49,13 +51,19 @@ def split(originals, share, seed):
     return tuple(np.flatnonzero(np.isin(originals, part)) for part in parts)
 """,
             "are in neither part.*slice end one too early",
+            (0, 1),
         ),
         (
             "share of the rows",
             ("round(share * len(names))", "round(share * len(originals))"),
             "30 originals are for validation, 10 are expected: the share is of the originals",
         ),
-        ("seed not used", ("default_rng(seed)", "default_rng()"), "same seed gave different split"),
+        (
+            "seed not used",
+            ("default_rng(seed)", "default_rng()"),
+            "same seed gave different split",
+            (3, 0),
+        ),
         (
             "the first originals",
             (
@@ -63,31 +71,95 @@ def split(originals, share, seed):
                 "np.unique(originals)",
             ),
             "seeds 1 and 2 gave the same split",
+            (3, 0),
         ),
     ],
     "ex3": [
+        ("from 0 to 255", ("[None] / 255", "[None]"), "from 0 to 255; from 0 to 1 is expected"),
         (
-            "typed by hand",
-            "measured = dict(zip(guess, (0.95, 0.82, 0.84, 0.98)))",
-            "for last block, digit you give 0.95, measuring gives.*typed in",
-        ),
-        ("one seed", ("range(3)", "range(1)"), "with one seed.*three calls of `measure`"),
-        ("no guess", ("guess = dict.fromkeys(guess, 0.9)", ""), "write a guess from 0 to 1"),
-        (
-            "scored on what it learnt from",
-            ("measure(a, c, b, d, 20, seed)", "measure(a, c, a, c, 20, seed)"),
-            "trained on train and scored on validation",
+            "divided twice",
+            ("[None] / 255", "[None] / 255**2"),
+            "nearly black.*divided by 255 twice",
         ),
         (
-            "test data",
+            "squeezed",
+            ("ImageOps.fit(picture, (224, 224))", "picture.resize((224, 224))"),
+            "far ends are still there",
+            (0, 1),
+        ),
+        (
+            "a small piece of the middle",
+            (
+                "ImageOps.fit(picture, (224, 224))",
+                "ImageOps.fit(picture, (224, 224), bleed=0.2)",
+            ),
+            "upper left corner.*more cut off than the ends",
+            (0, 1),
+        ),
+        (
+            "transparent is black",
+            ("Image.alpha_composite(white, picture)", "picture"),
+            "lay the picture on white first",
+            (0, 1),
+        ),
+        (
+            "blue, green, red",
+            ("[None] / 255", "[None, ..., ::-1] / 255"),
+            "blue became red",
+            (0, 1),
+        ),
+        (
+            "grey has one channel",
             """\
-measured = {}
-x = [block_features("block7", images[name]) for name in ("train", "test")]
-measured = {question: measure(x[0], labels["train"], x[1], labels["test"], 20, 0)
-            for question in guess}
+def prepare(picture):
+    return np.asarray(ImageOps.fit(picture, (224, 224)), "float32")[None] / 255
 """,
-            "These are the test data.*Choose on validation",
+            r"mode L `prepare` returns an array of shape \(1, 224, 224\)",
         ),
+        ("no batch", ("[None]", ""), r"array of shape \(224, 224, 3\)"),
+        ("float64", ('"float32"', '"float64"'), "pixels are float64", (0, 1)),
+        (
+            "names of a batch",
+            ("top=5)[0]", "top=5)"),
+            "a list of five is expected, for one picture",
+            (2, 0),
+        ),
+        ("three names", ("top=5", "top=3"), "a list of five is expected", (2, 0)),
+        (
+            "softmax once more",
+            (
+                "namer.predict(prepare(picture), verbose=0)",
+                "keras.ops.softmax(namer.predict(prepare(picture), verbose=0))",
+            ),
+            "a second softmax makes them equal",
+            (2, 0),
+        ),
+        (
+            "worst first",
+            ("top=5)[0]", "top=5)[0][::-1]"),
+            "the best comes first",
+            (2, 0),
+        ),
+        (
+            "always coffee",
+            ("predict(prepare(picture)", 'predict(prepare(photos["coffee"])'),
+            "Are the names those of this picture",
+            (2, 0),
+        ),
+    ],
+    "ex3_own": [
+        ("no verdict on one", 'verdict = verdict | {"own": None}', "verdict on own is None"),
+        (
+            "other words",
+            'verdict = verdict | {"retina": "no"}',
+            "is 'no'; 'right', 'near' or 'wrong'",
+        ),
+        (
+            "all is right",
+            'verdict = dict.fromkeys(verdict, "right")',
+            "verdict on retina is 'right'",
+        ),
+        ("no words", 'own_shows = ""', "in two words at least"),
     ],
     "ex4": [
         (
@@ -102,12 +174,18 @@ measured = {question: measure(x[0], labels["train"], x[1], labels["test"], 20, 0
         ),
         (
             "always the last block",
-            ("return max(scores, key=scores.get), scores", "return list(features)[-1], scores"),
-            "you choose 'c'; 'b' has the least noise",
+            ("return max(scores, key=scores.get), scores", "return list(features)[-2], scores"),
+            "you choose 'c'; 'b' is best on validation",
+            (0, 1),
         ),
-        ("scores missing", (", scores\n", "\n"), "two things are expected"),
-        ("one draw", ("range(3)", "range(1)"), "those of one or two draws.*may be lucky"),
-        ("k not used", ("k, seed)", "20, seed)"), "Is `k` used"),
+        ("scores missing", (", scores\n", "\n"), "two things are expected", (2, 0)),
+        (
+            "one draw",
+            ("range(3)", "range(1)"),
+            "those of one or two draws.*may be lucky",
+            (2, 0),
+        ),
+        ("k not used", ("k, seed)", "20, seed)"), "Is `k` used", (2, 0)),
         (
             "learnt from validation, scored on train",
             (
@@ -115,30 +193,61 @@ measured = {question: measure(x[0], labels["train"], x[1], labels["test"], 20, 0
                 '(x["validation"], labels["validation"]), (x["train"], labels["train"])',
             ),
             "Learn from train, and score on validation",
+            (2, 0),
         ),
     ],
+    "ex4_layers": [
+        (
+            "the last block both times",
+            'best = {"lean": "block7", "kind": "top"}',
+            "for leaning digits, block7, reaches .* on test; another one reaches more than 0.9",
+        ),
+        (
+            "the first block of photos",
+            'best = best | {"kind": "block2b"}',
+            "for pictograms, block2b, reaches .* on validation; another one",
+        ),
+        ("no name", 'best = best | {"kind": 0.6}', "'kind' you choose 0.6; one of"),
+    ],
     "ex5": [
+        ("no guess costs nothing", "guess = dict.fromkeys(guess)", "", (2, 1, 2)),
         ("typed by hand", TYPED_TABLE, "measuring gives.*Let the code fill the table"),
         (
             "winner as hoped for",
             'winner = {5: "block7", 20: "block7", 60: "block7"}',
             "your table says.*Report what was measured",
+            (2, 0, 2),
         ),
+        ("no winner", "winner = {}", "you say that None is best; a row of `table`", (2, 0, 2)),
         (
             "figures of another run",
             'conclusion += "The last block reaches 0.999 in the end."',
             r"\[0\.999\] in your conclusion are neither in your table",
+            (2, 1, 0),
         ),
         (
             "two words",
             'conclusion = "Pixels win."',
             "has 2 words, 2 of them different; forty are expected",
+            (2, 1, 0),
         ),
         ("one seed", ("range(3)", "range(1)"), "mean of seeds 0, 1 and 2"),
         (
             "no sentences",
             'conclusion = 40 * "wins " + " ".join(f"{v:.3f}" for v in table.to_numpy().ravel())',
             "of them different.*who wins, by how much, and why",
+            (2, 1, 0),
+        ),
+        (
+            "per cent",
+            "table = 100 * table",
+            "accuracies are shares up to 1",
+        ),
+        (
+            "the last but one",
+            ('forms = {"raw', 'best = best | {"lean": "block6"}\nforms = {"raw'),
+            "block6 reaches .* and another block",
+            (0, 1, 2),
         ),
     ],
 }
@@ -178,6 +287,7 @@ def unfreeze_blocks(network, names):
         ),
     ],
     "ex2": [
+        ("no guess costs nothing", "guess = dict.fromkeys(guess)", "", (4,)),
         (
             "typed by hand",
             "moved = dict(zip(guess, (0, 1, 1), strict=True))",
@@ -193,7 +303,6 @@ def unfreeze_blocks(network, names):
             ("for array in network.get_weights()", "for array in model.get_weights()"),
             "",
         ),
-        ("no guess", ("guess = dict.fromkeys(guess, 0)", ""), "write a whole number"),
     ],
     "ex3": [
         ("nothing repaired", "repaired = broken", "the doctor still finds: "),
@@ -337,6 +446,7 @@ def first_twenty(x, n, rng):
         ),
     ],
     "ex5": [
+        ("no guess costs nothing", "guess = None", "", (5,)),
         (
             "learnt from the truth",
             (
@@ -425,6 +535,7 @@ my_prompts = kept.get
         ("typed by hand", "refused, kept_askew = 0.73, 0.67", "measuring gives.*Compute it"),
     ],
     "ex5": [
+        ("no guess costs nothing", "guess = None", "", (6,)),
         (
             "scored on labelled pictures",
             ("unit(x_straight)", "unit(x_train[rows])", 'labels["validation"]', "known"),
@@ -432,7 +543,6 @@ my_prompts = kept.get
         ),
         ("one seed", ("range(5)", "range(1)"), "measuring gives.*seeds 0 to 4"),
         ("winner as hoped for", "winner = dict.fromkeys(winner, 1.0)", "Report what was measured"),
-        ("no guess", ("guess = 10", ""), "before you measure"),
     ],
 }
 
