@@ -8,7 +8,7 @@ STAMP := .venv/.installed
 LAB_ARGS ?= $(if $(filter Linux,$(shell uname)),$(if $(DISPLAY)$(WAYLAND_DISPLAY),,--no-browser)) \
 	$(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab check test notebooks homework lint lock bench test-colab test-keras test-real pretrain
+.PHONY: help lab check test notebooks homework lint lock bench experiments test-colab test-keras test-real pretrain
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -55,6 +55,9 @@ lock: $(STAMP)  ## rebuild requirements.txt from pyproject.toml
 
 bench: $(STAMP)  ## speed, as ratios against what one would write instead
 	$(BIN)/python tools/bench.py
+
+experiments: $(STAMP)  ## the stored tables of data/experiments, as far as rows are missing (an hour)
+	$(BIN)/python -m tools.experiments.scratch_pictograms
 
 pretrain: $(STAMP)  ## train GlyphNet again and write data/
 	$(BIN)/python tools/pretrain_glyphnet.py

@@ -404,3 +404,18 @@ def test_texts_hold_what_was_computed():
     assert "30 samples of 3 classes; for 100% the nearest is of the same class" in plane
     grid = words(plots.image_grid(np.zeros((2, 8, 8)), ["one\nline", "b"]))
     assert grid == "2 pictures in 1 row. Under them: one line, b."
+
+
+def test_scores_by_method_say_means_and_ranges():
+    """A dot a draw, the mean as a number, and the same in words."""
+    ax = plots.by_method({"raw pixels": [0.25, 0.35], "transfer": [0.6, 0.7]}, chance=0.125)
+    assert {"0.30", "0.65"} <= {text.get_text() for text in ax.texts}
+    words = plots.alternative_text(ax.figure)
+    assert "raw pixels 0.30 (0.25 to 0.35)" in words
+    assert "chance 0.12" in words
+
+
+def test_scores_by_method_want_a_score():
+    """Nothing to draw is said."""
+    with pytest.raises(ValueError, match="at least one score"):
+        plots.by_method({"raw pixels": []})
