@@ -34,10 +34,8 @@ def by_method(
         raise ValueError("Nothing to draw: give at least one score for each method.")
     ax = new_axes(ax, 6, 0.6 * len(scores) + 1.1)
     texts = []
-    for row, (style, (name, values)) in enumerate(
-        zip(line_styles(scores), scores.items(), strict=True)
-    ):
-        values, mean = np.asarray(values, float), float(np.mean(values))
+    for row, (style, name) in enumerate(zip(line_styles(scores), scores, strict=True)):
+        values, mean = np.asarray(scores[name], float), float(np.mean(scores[name]))
         look = {"color": style["color"], "marker": style["marker"]}
         ax.plot(values, np.full(len(values), row), linestyle="", alpha=0.6, markersize=6, **look)
         ax.plot([mean, mean], [row - 0.25, row + 0.25], color=style["color"], linewidth=2.5)
