@@ -9,6 +9,7 @@ notebooks.
 
 import argparse
 import base64
+import io
 import os
 import re
 import tempfile
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from PIL import Image
 
 from tlhelpers.notebook.figures import MIME_TYPE
 from tools.set_repository import BADGE, INSTALL, address, place
@@ -124,6 +126,13 @@ def key_figures(notebook):
     return dict(next((bundle[MIME_TYPE] for bundle in bundles if MIME_TYPE in bundle), []))
 
 
+def smaller(png):
+    """The same picture in fewer bytes: its background is opaque, so the alpha channel may go."""
+    packed = io.BytesIO()
+    Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB").save(packed, "PNG", optimize=True)
+    return base64.b64encode(packed.getvalue()).decode()
+
+
 def execute(path):
     """Run a notebook in a new kernel and an empty cache, and write it back with its outputs."""
     notebook = nbformat.read(path, as_version=4)
@@ -137,6 +146,9 @@ def execute(path):
     seconds = time.perf_counter() - start
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # times of day
+        for output in cell.get("outputs", ()):
+            if "image/png" in output.get("data", {}):
+                output.data["image/png"] = smaller(output.data["image/png"])
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},

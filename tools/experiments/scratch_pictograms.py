@@ -20,7 +20,7 @@ import tlhelpers as tl
 
 FOLDER = Path(__file__).parents[2] / "data" / "experiments"
 RUNS, CURVES = FOLDER / "scratch_pictograms.csv", FOLDER / "scratch_pictograms_curves.csv"
-STEPS = {10: 200, 1: 60, 5: 120, 15: 200}  # for labels a class: until the curve is flat
+STEPS = {10: 200, 1: 60, 5: 120}  # for labels a class
 BATCH, EVERY, DRAWS = 16, 20, 5
 RATES = (3e-4, 1e-3, 3e-3)
 CHOOSE_AT = 10  # labels a class
