@@ -36,9 +36,10 @@ def test_transfer_leads_in_every_draw(found):
 
 
 def test_order_on_validation(found):
-    """From scratch with augmentation beats raw pixels, and transfer beats both."""
+    """From scratch is hardly better than raw pixels, and transfer beats both."""
     means = found.validation
-    assert means["transfer"] > means["from scratch"] > means["raw pixels"]
+    assert means["transfer"] > max(means["from scratch"], means["raw pixels"]) + 0.1
+    assert means["from scratch"] < means["raw pixels"] + 0.05
 
 
 def test_live_row_is_one_of_the_table(found):
@@ -52,10 +53,9 @@ def test_labelled_drawings_are_known_by_heart(found):
 
 
 def test_order_on_test(found):
-    """On test the order is that of validation, and each run of transfer beats all others."""
+    """On test each run of transfer beats all others, by 15 points and more in the mean."""
     others = [*found.test_raw_pixels, *found.test_from_scratch]
     assert min(found.test_transfer) > max(others)
-    assert found.key.test_from_scratch > found.key.test_raw_pixels
     assert found.key.test_transfer >= found.key.test_raw_pixels + 0.15
 
 

@@ -39,41 +39,38 @@ def test_rows_of_train_are_those_of_the_draw(digits):
     assert (digits.train.labels[rows] == few.labels).all()
 
 
-def test_lines_climb(by_block):
-    """Each block adds something: along the network accuracy rises, at each number of labels."""
-    for _, row in by_block.iterrows():
-        assert row.iloc[-3:].mean() > row.iloc[3:6].mean() > row.iloc[:3].mean()
+def test_lines_climb_and_then_stay_level(by_block):
+    """Up to block 5 accuracy rises; the last four blocks lie within a few points."""
+    assert (by_block["block5"] > by_block["block1"] + 0.08).all()
+    late = by_block.loc[:, "block5":]
+    assert ((late.max(axis=1) - late.min(axis=1)) < 0.08).all()
 
 
-def test_which_block_is_best(by_block):
-    """A block before the end with one label, the one before the last with five, then the last."""
-    blocks = list(by_block.columns)
-    best = by_block.idxmax(axis=1)
-    assert len(blocks) // 2 < blocks.index(best[1]) < len(blocks) - 1
-    assert best[5] == blocks[-2]
-    assert best[10] == best[20] == blocks[-1]
+def test_best_block_is_not_the_last(by_block):
+    """At each number of labels a block of the later half, before the last, is best."""
+    assert set(by_block.idxmax(axis=1)) <= {"block5", "block6", "block7"}
 
 
 def test_last_block_still_wins_some_draws(found, by_block):
-    """With one and with five labels the best block does not lead in every draw."""
+    """Up to ten labels the best block does not lead in every draw."""
     draws = found.by_layer.set_index(["labels_per_class", "draw", "block"]).accuracy.unstack()
-    for k in (1, 5):
+    for k in (1, 5, 10):
         lead = draws.loc[k, by_block.loc[k].idxmax()] - draws.loc[k, by_block.columns[-1]]
-        assert lead.mean() > 0.02
+        assert lead.mean() > 0
         assert lead.min() < 0
 
 
 def test_scale_of_the_labelled_alone(found):
-    """All three blocks lose, and the last one loses most."""
+    """The blocks before the end hardly change, the last one loses a lot."""
     lost = found.scales.iloc[:, 0] - found.scales.iloc[:, 1]
-    assert (lost > 0).all()
-    assert lost.idxmax() == lost.index[-1]
+    assert lost.iloc[:-1].abs().max() < 0.04
+    assert lost.iloc[-1] > 0.1
 
 
 def test_nearest_pictures(found):
     """Block 6 is ahead of the pixels and of the last block."""
     pixels, middle, last = found.neighbours
-    assert middle > last + 0.1
+    assert middle > last + 0.05
     assert last > pixels
 
 
@@ -87,10 +84,20 @@ def test_last_block_is_best_on_digits(found):
 
 
 def test_frozen_features_lead_on_validation(on_validation):
-    """Their ranges touch neither those of pixels nor of random weights."""
+    """At every number of labels; from five on their ranges do not touch those of the baselines."""
+    names = ["raw pixels", "random weights", "from scratch"]
+    means = on_validation.mean().unstack()
+    assert (means["frozen, best block"] > means[names].max(axis=1)).all()
     low, high = on_validation.min().unstack(), on_validation.max().unstack()
-    rivals = high[["raw pixels", "random weights"]].max(axis=1)
-    assert (low["frozen, best block"] > rivals).all()
+    apart = low["frozen, best block"] > high[names].max(axis=1)
+    assert apart[[5, 10, 20]].all()
+
+
+def test_from_scratch(on_validation):
+    """One label a class teaches nothing; with ten it is level with the pixels."""
+    means = on_validation.mean().unstack()
+    assert means.loc[1, "from scratch"] < 0.125 + 0.03
+    assert abs(means.loc[10, "from scratch"] - means.loc[10, "raw pixels"]) < 0.03
 
 
 def test_worth_more_than_four_times_the_labels(on_validation):
@@ -100,10 +107,10 @@ def test_worth_more_than_four_times_the_labels(on_validation):
 
 
 def test_random_weights(found, on_validation):
-    """They beat pixels from ten labels on; their best block is the first."""
+    """They are about as good as pixels; from five labels on their best block is the first."""
     means = on_validation.mean().unstack()
-    assert (means["random weights"] > means["raw pixels"])[[10, 20]].all()
-    blocks = means_of(found.random_by_layer, "block")
+    assert (means["random weights"] - means["raw pixels"]).abs().max() < 0.05
+    blocks = means_of(found.random_by_layer, "block").loc[[5, 10, 20]]
     assert (blocks.idxmax(axis=1) == blocks.columns[0]).all()
 
 
@@ -139,12 +146,22 @@ def test_random_weights_pass_pixels_on_test(on_test):
     assert list(ahead) == [False, True, True, True]
 
 
-def test_test_is_harder_than_validation(on_test, on_validation):
-    """Frozen features lose on test, and so do pixels from five labels on; few are right there."""
-    lost = (on_validation.mean() - on_test.mean()).unstack()
-    assert (lost["frozen, best block"] > 0.05).all()
-    assert (lost["raw pixels"][[5, 10, 20]] > 0.05).all()
-    assert on_test.mean().unstack()["frozen, best block"].max() < 0.5
+def test_chosen_block_and_last_block_on_test(on_test):
+    """Level with one label; with more the chosen block is one to five points ahead."""
+    means = on_test.mean().unstack()
+    lead = means["frozen, best block"] - means["frozen, last block"]
+    assert abs(lead[1]) < 0.02
+    assert lead[[5, 10, 20]].between(0.01, 0.055).all()
+
+
+def test_higher_than_on_validation(on_test, on_validation):
+    """From five labels on, for the chosen block; and what the course promises at ten labels."""
+    gained = (on_test.mean() - on_validation.mean()).unstack()["frozen, best block"]
+    assert (gained[[5, 10, 20]] > 0).all()
+    means = on_test.mean().unstack()
+    assert means.loc[10, "frozen, best block"] >= 0.55
+    rivals = means.loc[10, ["raw pixels", "random weights", "from scratch"]]
+    assert means.loc[10, "frozen, best block"] >= rivals.max() + 0.15
 
 
 def test_key_figures_are_those_of_the_test(found, on_test):
