@@ -16,7 +16,7 @@ def test_rows_are_runs():
 
 def test_unknown_name_is_answered_with_the_known_ones():
     """The message lists the experiments that there are."""
-    with pytest.raises(ValueError, match=r"Unknown experiment 'sctrach'.*'scratch_pictograms'"):
+    with pytest.raises(ValueError, match=r"name is 'sctrach'.*'scratch_pictograms'"):
         tl.read_experiment("sctrach")
 
 

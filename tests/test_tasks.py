@@ -349,7 +349,7 @@ def test_answers_that_cannot_be(digits, answers, labels, message):
 
 def test_unknown_metric(digits):
     """The message lists the valid ones."""
-    with pytest.raises(ValueError, match=r"'f1'. Valid ones: 'accuracy', 'balanced_accuracy'"):
+    with pytest.raises(ValueError, match=r"'f1'. one of 'accuracy', 'balanced_accuracy'"):
         dataclasses.replace(digits, metric="f1")
 
 

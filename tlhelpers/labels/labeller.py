@@ -8,15 +8,10 @@ import numpy as np
 from PIL import Image
 
 from ..images.lazy_images import Images, LazyImages, as_images
+from ..runtime.load_widgets import load_widgets
 from .accumulation_run import AccumulationRun
 
-try:
-    import ipywidgets as widgets
-except ImportError as error:  # the lab extra, which a server that only trains does without
-    raise ImportError(
-        "Labelling by hand needs ipywidgets: python -m pip install 'ipywidgets>=7.7', then "
-        "restart the kernel."
-    ) from error
+widgets = load_widgets("Labelling by hand")
 
 SIDE = 224  # pixels on the screen, for the longer side of a picture
 SKIP, UNDO = " ", "\b"

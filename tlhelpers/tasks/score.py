@@ -14,8 +14,6 @@ def score(metric: str, answers: Any, labels: Any, classes: int) -> float:
     Labels are ints `[n]`. For "balanced_accuracy" each class in `labels` counts alike. ValueError
     for other shapes, lengths or values.
     """
-    if metric not in METRICS:
-        raise ValueError(f"Unknown metric {metric!r}. Valid ones: {', '.join(map(repr, METRICS))}.")
     answers, labels = np.asarray(answers), np.asarray(labels)
     if answers.ndim == 2 and answers.shape[1] == classes:
         if not np.isfinite(answers).all():

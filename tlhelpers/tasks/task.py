@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..backbones.load_backbone import backbone_layer, load_backbone
-from ..runtime.checks import whole_number
+from ..runtime.checks import one_of, whole_number
 from .score import METRICS, score
 from .split import Split, TextSplit
 
@@ -24,10 +24,7 @@ class _Splits:
     metric: str
 
     def __post_init__(self):
-        if self.metric not in METRICS:
-            raise ValueError(
-                f"Unknown metric {self.metric!r}. Valid ones: {', '.join(map(repr, METRICS))}."
-            )
+        one_of(self.metric, "metric", METRICS)
         splits = {"train": self.train, "validation": self.validation, "test": self.test}
         for name, split in splits.items():
             bad = (split.labels < 0) | (split.labels >= len(self.class_names))
