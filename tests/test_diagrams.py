@@ -102,6 +102,16 @@ def test_transfer_has_two_rows():
     assert inside(ax)
 
 
+def test_uses_show_what_is_taken_over_and_what_is_new():
+    """Each use has a name, a frozen model and something that is trained."""
+    ax = diagrams.uses(PICTURE)
+    assert {name for name, *_ in diagrams.USES} <= set(texts(ax))
+    assert fills(ax).count("#0072B2") == fills(ax).count("#D55E00") == len(diagrams.USES)
+    said = plots.alternative_text(ax.figure)
+    assert "To translate: the cat sleeps → a language model (frozen)" in said
+    assert inside(ax)
+
+
 @pytest.mark.parametrize(
     "draw",
     [

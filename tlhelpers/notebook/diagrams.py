@@ -25,6 +25,23 @@ _NOTES = (
     "only the new head learns, from your labelled pictures",
 )
 
+#: What transfer is used for: its name, what goes in, what transfers, what is new, what comes out.
+USES = (
+    ("recognise", None, "an image\nnetwork", "new head:\nkinds", "a cat"),
+    ("detect", None, "an image\nnetwork", "new head:\nboxes", "a cat,\nin the middle"),
+    ("know a face", "two portraits", "a face\nnetwork", "new head:\nsame or not", "one person"),
+    ("translate", "the cat sleeps", "a language\nmodel", "adapter:\npairs", "el gato duerme"),
+    ("write", "Once upon", "a language\nmodel", "adapter:\nstories", "a time"),
+    (
+        "assist",
+        "How do I\nboil an egg?",
+        "a language\nmodel",
+        "adapter:\ndialogues",
+        "Heat water …",
+    ),
+    ("transcribe", "a recording", "a speech\nnetwork", "new head:\nletters", "good morning"),
+)
+
 
 def pipeline(
     parts: Sequence[str],
@@ -166,4 +183,29 @@ def transfer(
     middle = (upper + lower + HEIGHT) / 2
     ax.text(x + 0.12, middle, "the same weights", fontsize=10, color=FROZEN, va="center")
     describe(ax, f"Two rows. {rows[0]}: {before.said()}. {rows[1]}: {now.said()}.")
+    return ax
+
+
+def uses(photo: np.ndarray, *, ax: Axes | None = None) -> Axes:
+    """Draw what transfer is used for, one row a use: what it starts from, what is added to it.
+
+    `photo`, `[height, width, 3]` in `[0, 1]`, stands where a picture goes in.
+
+    >>> ax = uses(np.zeros((8, 8, 3)))
+    """
+    parts = [text for row in USES for text in row[2:4]]
+    rows = {}
+    for name, goes_in, known, new, comes_out in USES:
+        goes_in = np.asarray(photo) if goes_in is None else goes_in
+        states = states_of([known, new], frozen=[known], trained=[new])
+        rows[name] = Row(states, (goes_in, comes_out), (), tuple(parts))
+    titles, first = 1.1, max(row.before() for row in rows.values())
+    wide = max(row.width() - row.before() for row in rows.values())
+    top = len(rows) * (HEIGHT + 0.2) + 0.1
+    ax = shapes.canvas(titles + first + wide, top, ax)
+    for i, (name, row) in enumerate(rows.items(), 1):
+        base = top - i * (HEIGHT + 0.2)
+        ax.text(MARGIN, base + HEIGHT / 2, name, fontsize=11, weight="bold", color=INK, va="center")
+        row.draw(ax, MARGIN + titles + first - row.before(), base, below=False)
+    describe(ax, " ".join(f"To {name}: {row.said()}." for name, row in rows.items()))
     return ax

@@ -75,8 +75,19 @@ class Row:
             x += 0 if state == "removed" else self.box_width(name) + GAP
         return places
 
-    def draw(self, ax: Axes, x: float, y: float, words: dict[str, str] | None = None) -> dict:
-        """Draw boxes, brackets and ends; return where each part stands, from left to right."""
+    def draw(
+        self,
+        ax: Axes,
+        x: float,
+        y: float,
+        words: dict[str, str] | None = None,
+        *,
+        below: bool = True,
+    ) -> dict:
+        """Draw boxes and ends, brackets `below`; return where each part stands from left to right.
+
+        `words` are texts of brackets, by state.
+        """
         middle = y + HEIGHT / 2
         shapes.end_of_row(ax, self.ends[0], x, middle, after=False)
         places = self._places(x + self.before())
@@ -105,7 +116,7 @@ class Row:
                 shapes.halo(ax, left - 0.1, right + 0.1, y - 0.1, y + HEIGHT + 0.1)
         for state, run in groupby(kept, key=self.states.__getitem__):
             names = list(run)
-            if state in _COLOURS:
+            if below and state in _COLOURS:
                 left, right = places[names[0]][0], places[names[-1]][1]
                 word = (words or {}).get(state, state)
                 shapes.bracket(ax, left, right, y - 0.22, word, _COLOURS[state])
