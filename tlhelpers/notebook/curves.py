@@ -18,6 +18,7 @@ _SHADES = {  # light to dark, each of a contrast of 3:1 or more on white
     "fine-tuned": ("#DF6F15", "#B54F00", "#5E2900"),
     "random weights": ("#CB6FA4", "#A8487F", "#5A1F42"),
 }
+DODGE = 0.08  # between the upright lines of two series, in blocks
 
 
 def learning_curves(
@@ -107,7 +108,7 @@ def labels_curve(
 
 
 def by_layer(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Draw accuracy by layer: a line for each number of labels, its name at its end.
+    """Draw accuracy by layer: a line for each number of labels, upright from lowest to highest run.
 
     The table has a row a run, with columns `block`, `labels_per_class`, `accuracy` (0 to 1) and,
     if wanted, `method` (one of them drawn solid, the next dotted). Blocks stand in the order of
@@ -140,7 +141,7 @@ def by_layer(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
                 "marker": "os^DvPX"[place % 7],
                 "linestyle": "-" if order == 0 else ":",
             }
-            _band(ax, accuracy.min().index, accuracy, name, style)
+            _ranges(ax, accuracy, (place - (len(numbers) - 1) / 2) * DODGE, name, style)
             ends.append((accuracy.mean().iloc[-1], name, shade))
             texts.append(f"{name}: {_points(accuracy, blocks)}")
     for k, some in pixels.groupby("labels_per_class"):
@@ -176,6 +177,14 @@ def _band(ax, x, values, name, style):
     """Draw the mean of pandas' values, which leave out NaN, and a band from lowest to highest."""
     ax.fill_between(x, values.min(), values.max(), color=style["color"], alpha=0.15, lw=0)
     ax.plot(x, values.mean(), label=name, markersize=5, **style)
+
+
+def _ranges(ax, values, dodge, name, style):
+    """Draw means, and upright lines from lowest to highest, beside those of other series."""
+    means = values.mean()
+    x = means.index + dodge
+    ax.vlines(x, values.min(), values.max(), color=style["color"], lw=1.5, alpha=0.7)
+    ax.plot(x, means, label=name, markersize=5, **style)
 
 
 def _points(groups, names=None) -> str:
