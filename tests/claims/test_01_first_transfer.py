@@ -36,10 +36,10 @@ def test_transfer_leads_in_every_draw(found):
 
 
 def test_order_on_validation(found):
-    """From scratch is hardly better than raw pixels, and transfer beats both."""
+    """From scratch is a little better than raw pixels, and transfer beats both."""
     means = found.validation
     assert means["transfer"] > max(means["from scratch"], means["raw pixels"]) + 0.1
-    assert means["from scratch"] < means["raw pixels"] + 0.05
+    assert means["raw pixels"] < means["from scratch"] < means["raw pixels"] + 0.06
 
 
 def test_live_row_is_one_of_the_table(found):

@@ -94,10 +94,12 @@ def test_frozen_features_lead_on_validation(on_validation):
 
 
 def test_from_scratch(on_validation):
-    """One label a class teaches nothing; with ten it is level with the pixels."""
+    """One label a class teaches nothing; then it passes pixels, and stays far behind features."""
     means = on_validation.mean().unstack()
     assert means.loc[1, "from scratch"] < 0.125 + 0.03
-    assert abs(means.loc[10, "from scratch"] - means.loc[10, "raw pixels"]) < 0.03
+    more = means.loc[[5, 10, 20]]
+    assert (more["from scratch"] > more["raw pixels"]).all()
+    assert (more["frozen, best block"] > more["from scratch"] + 0.1).all()
 
 
 def test_worth_more_than_four_times_the_labels(on_validation):
@@ -139,19 +141,24 @@ def test_frozen_features_lead_on_test(on_test):
     assert low["frozen, best block"] > high[["raw pixels", "random weights"]].max() + 0.05
 
 
-def test_random_weights_pass_pixels_on_test(on_test):
+@pytest.mark.parametrize("method", ["random weights", "from scratch"])
+def test_who_passes_pixels_on_test(method, on_test):
     """From five labels on."""
     means = on_test.mean().unstack()
-    ahead = means["random weights"] > means["raw pixels"]
-    assert list(ahead) == [False, True, True, True]
+    assert list(means[method] > means["raw pixels"]) == [False, True, True, True]
+
+
+def test_head_of_the_first_notebook(found):
+    """On the last block, trained by Adam, it does as well as the chosen block here."""
+    assert stored("01").key.test_transfer >= found.key.test_accuracy_labels_10 - 0.01
 
 
 def test_chosen_block_and_last_block_on_test(on_test):
-    """Level with one label; with more the chosen block is one to five points ahead."""
+    """Level with one label; with more the chosen block is two to five points ahead."""
     means = on_test.mean().unstack()
     lead = means["frozen, best block"] - means["frozen, last block"]
     assert abs(lead[1]) < 0.02
-    assert lead[[5, 10, 20]].between(0.01, 0.055).all()
+    assert lead[[5, 10, 20]].between(0.015, 0.055).all()
 
 
 def test_higher_than_on_validation(on_test, on_validation):

@@ -21,7 +21,7 @@ import tlhelpers as tl
 
 FOLDER = Path(__file__).parents[2] / "data" / "experiments"
 RUNS, CURVES = FOLDER / "scratch_pictograms.csv", FOLDER / "scratch_pictograms_curves.csv"
-STEPS = {10: 600, 1: 120, 5: 300, 20: 600}  # for labels a class
+STEPS = {10: 600, 1: 60, 5: 300, 20: 600}  # for labels a class
 BATCH, EVERY, DRAWS = 16, 20, 5
 RATES = (3e-4, 1e-3, 3e-3)
 CHOOSE_AT, CHOOSE_ON = 10, 3  # labels a class, draws
@@ -42,7 +42,7 @@ def build(task, augmented):
     network = keras.models.clone_model(task.network())
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = 0.95  # with .99, of 120 steps the first would still count
+            layer.momentum = 0.95  # with .99, of 60 steps the first would still count
     x = keras.layers.Dropout(0.2)(network(x))
     head = keras.layers.Dense(len(task.class_names), kernel_initializer="zeros")
     return keras.Model(pictures, head(x))
