@@ -59,7 +59,6 @@ runtime = tl.setup(seed=0)
 
 import keras
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 """
 
