@@ -59,6 +59,7 @@ runtime = tl.setup(seed=0)
 
 import keras
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 """
 
