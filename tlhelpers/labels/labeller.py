@@ -3,6 +3,7 @@
 import io
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -18,7 +19,10 @@ SKIP, UNDO = " ", "\b"
 PAUSE = 0.25  # seconds in which nobody has seen a new picture yet: a double click, a held key
 
 
-class Labeller(widgets.VBox):
+_Column: Any = widgets.VBox
+
+
+class Labeller(_Column):
     """A widget that shows what an `AccumulationRun` asks for, and keeps each answer at once.
 
     A button and a key for each class; the space bar skips. Keys go to the field below the buttons:

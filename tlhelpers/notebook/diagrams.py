@@ -195,8 +195,8 @@ def uses(photo: np.ndarray, *, ax: Axes | None = None) -> Axes:
     """
     parts = [text for row in USES for text in row[2:4]]
     rows = {}
-    for name, goes_in, known, new, comes_out in USES:
-        goes_in = np.asarray(photo) if goes_in is None else goes_in
+    for name, text, known, new, comes_out in USES:
+        goes_in = np.asarray(photo) if text is None else text
         states = states_of([known, new], frozen=[known], trained=[new])
         rows[name] = Row(states, (goes_in, comes_out), (), tuple(parts))
     titles, first = 1.1, max(row.before() for row in rows.values())

@@ -1,11 +1,13 @@
 """ipywidgets, of the lab extra: a server that only trains does without."""
 
 import importlib
-from types import ModuleType
+from typing import Any
 
 
-def load_widgets(what: str, instead: str = "") -> ModuleType:
+def load_widgets(what: str, instead: str = "") -> Any:
     """Return the module `ipywidgets`; ImportError, which says what it was for, if it is missing.
+
+    It is `Any` to a type checker, so that attributes need no stubs.
 
     >>> load_widgets("Labelling by hand").__name__
     'ipywidgets'
