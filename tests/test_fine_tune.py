@@ -99,7 +99,8 @@ def test_equals_the_steps_written_out(pairs):
     solved = LogisticRegression(max_iter=1000).fit(features / features.std(), pairs[1])
     model.layers[-1].set_weights([solved.coef_.T / features.std(), solved.intercept_])
     tl.unfreeze(base, last=1)
-    model.compile(keras.optimizers.Adam(1e-4), LOSS)
+    falling = keras.optimizers.schedules.CosineDecay(1e-4, 2 * 2)
+    model.compile(keras.optimizers.Adam(falling), LOSS)
     keras.utils.set_random_seed(1)
     model.fit(*pairs, epochs=2, verbose=0)
     twin = nested(backbone())
@@ -297,3 +298,83 @@ def test_what_is_refused(model, labels, arguments, message, pairs):
     """Before anything is trained."""
     with pytest.raises((TypeError, ValueError), match=message):
         tl.fine_tune(model(), (pairs[0][:2], np.array(labels)), **arguments)
+
+
+class Rates(keras.callbacks.Callback):
+    """The learning rate after each batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen.append(float(self.model.optimizer.learning_rate))
+
+
+@pytest.mark.slow
+def test_goes_to_the_end(pairs):
+    """400 steps or ten passes; the rate falls to 0, the loss is flat there."""
+    rates = Rates()
+    options = {"learning_rate": 1e-2, "verbose": 0, "callbacks": [rates]}
+    losses = tl.fine_tune(nested(backbone()), pairs, **options).tuning.history["loss"]
+    assert len(rates.seen) == 400
+    assert len(losses) == 20  # an epoch has 20 steps
+    assert rates.seen[0] == pytest.approx(1e-2, rel=1e-3)
+    assert rates.seen[-1] < 1e-6
+    assert np.all(np.diff(rates.seen) <= 0)
+    assert abs(losses[-1] - losses[-2]) < 0.05 * losses[0]
+    rates.seen.clear()
+    tl.fine_tune(nested(backbone()), pairs, batch_size=1, **options)
+    assert len(rates.seen) == 10 * 60  # ten passes are more than 400 steps
+
+
+@pytest.mark.slow
+def test_data_sets_go_to_the_end(pairs):
+    """Also one that does not know its length; an endless one needs to be told."""
+    rates = Rates()
+    options = {"epochs": (0, None), "verbose": 0, "callbacks": [rates]}
+    data = tf.data.Dataset.from_tensor_slices(pairs).filter(lambda x, y: True).batch(32)
+    tl.fine_tune(nested(backbone()), data, **options)
+    assert len(rates.seen) == 400
+    rates.seen.clear()
+    endless = tf.data.Dataset.from_tensor_slices(pairs).batch(32).repeat()
+    with pytest.raises(ValueError, match=r"no end\. Give steps_per_epoch"):
+        tl.fine_tune(nested(backbone()), endless, **options)
+    tl.fine_tune(nested(backbone()), endless, steps_per_epoch=50, **options)
+    assert len(rates.seen) == 500
+
+
+def test_batch_norm_updates(pairs):
+    """Statistics, scale and shift of the unfrozen block move, those of others do not."""
+    base = backbone()
+    before = weights(base)
+    tl.fine_tune(nested(base), pairs, batch_norm="update", epochs=(1, 1), verbose=0)
+    names = ("gamma", "beta", "moving_mean", "moving_variance")
+    assert moved(before, base) == {
+        "block3_conv/kernel",
+        "block3_conv/bias",
+        *(f"block3_norm/{name}" for name in names),
+    }
+
+
+def test_batch_norm_adapts(pairs):
+    """Statistics of all blocks are re-estimated, then frozen; the head is solved on them."""
+    base, twin = backbone(), backbone()
+    tl.fine_tune(nested(base), pairs, batch_norm="adapt", epochs=(1, 1), verbose=0)
+    tl.adapt_batch_norm(twin, pairs[0])
+    for one, two in zip(base.layers, twin.layers, strict=True):
+        if isinstance(one, keras.layers.BatchNormalization):
+            np.testing.assert_allclose(one.moving_mean, two.moving_mean, rtol=1e-4, atol=1e-5)
+            assert not one.trainable
+
+
+def test_batch_norm_errors(pairs, tiny_module):
+    """Another word; a data set to adapt to; a HubLayer."""
+    with pytest.raises(ValueError, match="batch_norm is 'free'; one of 'frozen', 'update'"):
+        tl.fine_tune(nested(backbone()), pairs, batch_norm="free")
+    data = tf.data.Dataset.from_tensor_slices(pairs).batch(32)
+    with pytest.raises(ValueError, match=r"Call tl\.adapt_batch_norm\(model, images\) before"):
+        tl.fine_tune(nested(backbone()), data, batch_norm="adapt")
+    model = keras.Sequential([keras.Input((8, 8, 3)), tl.HubLayer(tiny_module)])
+    with pytest.raises(ValueError, match="is a HubLayer, whose BatchNorm statistics stay"):
+        tl.unfreeze(model, batch_norm="update")

@@ -15,8 +15,8 @@ _FOLDERS = {
     "images": "crop_views glyphs raw_pixels read_picture transform_images",
     "backbones": "HubLayer export_module list_backbones load_backbone",
     "tasks": "Split Task TextSplit TextTask list_tasks load_task",
-    "training": "blocks extract_features fine_tune freeze layerwise split_at trainable_summary "
-    "unfreeze",
+    "training": "adapt_batch_norm average_weights blocks extract_features fine_tune freeze "
+    "layerwise split_at trainable_summary unfreeze",
     "labels": "AccumulationRun LabelStore Labeller LearningCurve queries",
     "zero_shot": "TextEncoder ZeroShotClassifier",
     "notebook": "DrawingPad diagrams homework key_figures plots setup store_figures",

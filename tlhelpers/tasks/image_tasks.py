@@ -1,4 +1,4 @@
-"""Tasks of pictures: digits (installed), flowers (mirror or internet), a folder of one's own."""
+"""Tasks of pictures: digits, also moved (installed), flowers, a folder of one's own."""
 
 import hashlib
 from pathlib import Path
@@ -11,6 +11,7 @@ from ..backbones.list_backbones import MOBILENET, provenance
 from ..backbones.side import side
 from ..images import glyphs
 from ..images.lazy_images import ImageFiles
+from ..images.move import move
 from ..images.transform_images import Transformed
 from ..runtime.types import StrPath
 from ..storage.find import find_folder
@@ -21,10 +22,23 @@ from .task import Task
 
 def load_digits(backbone: str = "embedded:glyphnet", size: int | None = None) -> Task:
     """Return the task "digits": handwritten digits of scikit-learn, in the backbone's size."""
+    return _digits("digits", backbone, size, _enlarge, {})
+
+
+def load_moved(backbone: str = "embedded:glyphnet", size: int | None = None) -> Task:
+    """Return the task "moved": the same digits, turned, shrunk and put anywhere.
+
+    Labels and splits are those of "digits". Each digit has its place, the same in every call.
+    """
+    return _digits("moved", backbone, size, _move, {"seed": 0})
+
+
+def _digits(name, backbone, size, function, arguments):
     size = side(backbone, size)
     digits = datasets.load_digits()
     small = np.repeat((digits.images / 16).astype(np.float32)[..., None], 3, axis=-1)
-    images = _enlarge(small, size) if size <= 64 else Transformed(small, _enlarge, {"size": size})
+    images = Transformed(small, function, {"size": size, **arguments})
+    images = np.asarray(images) if size <= 64 else images
     labels = digits.target.astype(np.int64)
     # Samples seem to stand in the order of their writers, so cutting each class in that order
     # probably keeps most writers of the test split out of the others.
@@ -32,11 +46,15 @@ def load_digits(backbone: str = "embedded:glyphnet", size: int | None = None) ->
     splits = np.where(place < 60, "train", np.where(place < 90, "validation", "test"))
     target = "handwritten digits in scikit-learn (UCI ML Repository; Alpaydin and Kaynak, 1998)"
     terms = "digits CC BY 4.0"
-    return _task("digits", backbone, "0123456789", images, labels, splits, target, terms)
+    return _task(name, backbone, "0123456789", images, labels, splits, target, terms)
 
 
 def _enlarge(images, size):
     return np.repeat(glyphs.enlarge(images[..., 0], size)[..., None], 3, axis=-1)
+
+
+def _move(images, size, seed):
+    return move(_enlarge(images, size), seed)
 
 
 _FLOWERS = (

@@ -3,33 +3,45 @@
 import pandas as pd
 
 _COLUMNS = {
-    "task": ["digits", "pictograms", "solar", "flowers", "folder", "scipy", "ag_news"],
+    "task": [
+        *["digits", "moved", "pictograms", "pictogram_groups", "solar"],
+        *["flowers", "folder", "scipy", "ag_news"],
+    ],
     "source": [
-        "printed letters (GlyphNet)",
-        *["ImageNet (EfficientNet-Lite0)"] * 2,
+        *["printed letters (GlyphNet)"] * 2,
+        *["ImageNet (EfficientNet-Lite0)"] * 3,
         *["ImageNet (MobileNetV2 of TF Hub)"] * 2,
         *["a sentence encoder (all-MiniLM-L6-v2)"] * 2,
     ],
     "target": [
         "1,797 handwritten digits, 10 classes",
+        "the same digits, turned, shrunk and put anywhere",
         "520 coloured drawings of things, 8 kinds",
+        "730 coloured drawings of things, 6 groups",
         "2,624 photos of solar cells, intact or defective",
         "3,670 photos of flowers, 5 classes",
         "your own pictures, one folder a class",
         "about 1,200 one-line summaries of SciPy's functions, 11 topics",
         "7,600 news items, title and description, 4 topics",
     ],
-    "download": ["none", *["none (an installed package)"] * 2, "238 MB", "9 MB", "none", "1.9 MB"],
+    "download": [
+        *["none"] * 2,
+        *["none (an installed package)"] * 3,
+        "238 MB",
+        "9 MB",
+        "none",
+        "1.9 MB",
+    ],
     "licence": [  # of source and target
-        "Apache-2.0; CC BY 4.0",
-        "Apache-2.0; CC BY-SA 4.0 (OpenMoji)",
+        *["Apache-2.0; CC BY 4.0"] * 2,
+        *["Apache-2.0; CC BY-SA 4.0 (OpenMoji)"] * 2,
         "Apache-2.0; CC BY-NC-SA 4.0 (not commercial)",
         "Apache-2.0; CC BY 2.0",
         "Apache-2.0; your own",
         "BSD-3-Clause",
         "for research; see the AG corpus of news articles",
     ],
-    "device": [*["any CPU"] * 3, *["a GPU is advised"] * 2, *["any CPU"] * 2],
+    "device": [*["any CPU"] * 5, *["a GPU is advised"] * 2, *["any CPU"] * 2],
 }
 
 

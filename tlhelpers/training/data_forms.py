@@ -77,6 +77,36 @@ def first_batches(data: Any, count: int, batch_size: int = 32) -> list[tuple]:
     return list(itertools.islice(itertools.cycle(batches), count))
 
 
+def counted(data: Any, batch_size: int | None, least: int = 1) -> tuple[Any, int, int]:
+    """Return data of at least so many batches, how many they are, and how often each sample comes.
+
+    Batches of 32, if nothing is given. A data set that does not know its length is read once.
+    ValueError for one without an end.
+    """
+    pair, size = as_pair(data), batch_size or 32
+    if pair is not None:
+        count = len(pair[1])
+        times = -(-least * size // count) if count < least * size else 1
+        return _repeated(pair, times), -(-count * times // size), times
+    count = int(data.cardinality())
+    if count == tf.data.INFINITE_CARDINALITY:
+        raise ValueError(
+            "The data set has no end. Give steps_per_epoch, how many batches count as an epoch."
+        )
+    if count < 0:
+        count = sum(1 for _ in data)
+        data = data.apply(tf.data.experimental.assert_cardinality(count))
+    times = -(-least // count)
+    return data.repeat(times), count * times, times
+
+
+def _repeated(pair, times):
+    if times == 1:
+        return pair
+    places = np.tile(np.arange(len(pair[1])), times)
+    return keras.tree.map_structure(lambda part: part[places], pair)
+
+
 def in_order(
     pair: tuple[Any, np.ndarray], batch_size: int, seed: int | None, epochs: range
 ) -> tf.data.Dataset:

@@ -1,5 +1,6 @@
 """The recommended recipe of fine-tuning: the head first, then the last blocks with it."""
 
+import math
 from typing import Any, NamedTuple
 
 import keras
@@ -8,17 +9,20 @@ import numpy as np
 from ..images.batches import image_batches
 from ..images.lazy_images import LazyImages
 from ..runtime import replicas
-from ..runtime.checks import plural
+from ..runtime.checks import one_of, plural
 from ..runtime.memory import batches_fit, check_memory
 from ..runtime.types import StrPath
+from .adapt_batch_norm import adapt_batch_norm
 from .blocks import blocks, find_base
-from .data_forms import as_pair, first_batches, fit_arguments
+from .data_forms import as_pair, counted, first_batches, fit_arguments
 from .losses import all_labels, compile_with, guess_loss, solve_head
 from .resume import ResumableTraining
 from .split_at import split_at
 from .unfreeze import freeze, unfreeze
 
-PATIENCE = 5  # epochs without a better validation loss
+STEPS, PASSES = 400, 10  # at least, of a stage whose length is not given
+HEAD_RATE = 1e-3  # of Adam, its default
+SPAN = 20  # steps at least between two looks at the validation data
 
 
 class Histories(NamedTuple):
@@ -35,8 +39,9 @@ def fine_tune(
     *,
     base: keras.Layer | None = None,
     last: int | None = 1,
+    batch_norm: str = "frozen",
     learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 1e-4,
-    epochs: tuple[int, int] = (20, 10),
+    epochs: tuple[int | None, int | None] = (None, None),
     backup: StrPath | None = None,
     **fit: Any,
 ) -> Histories:
@@ -45,8 +50,12 @@ def fine_tune(
     Linear probing, then fine-tuning (LP-FT: Kumar et al., 2022): a head that is trained first
     sends the network gradients that mean something. A head of one `Dense` layer that classifies
     vectors is solved as logistic regression, for arrays of up to 10,000 samples, and its history
-    has one entry; any other trains with Adam at its default rate. Then head and blocks train with
-    Adam at `learning_rate`. BatchNorm layers stay frozen. Notebook 03 measures why.
+    has one entry; any other trains with Adam from its default rate on. Then head and blocks train
+    with Adam from `learning_rate` on. Notebook 03 measures why.
+
+    A stage of steps goes to its end: 400 steps, or ten times through the data if that is more. Its
+    rate falls along half a cosine wave to 0, so that the curve is flat there (Loshchilov and
+    Hutter, 2017).
 
     What is frozen is computed once in each stage (see `split_at`), where the data are no data
     set, the model can be cut and the result fits into memory; pictures in files are read as a
@@ -57,16 +66,23 @@ def fine_tune(
     model : keras.Model
         A pretrained network with a new head, as it is before training.
     data, validation : Split, (inputs, labels) or tf.data.Dataset of batches
-        With validation data each stage stops when their loss has not fallen for 5 epochs, and
-        keeps the weights that were best by it: those of its start, when none was better.
+        With validation data each stage keeps the weights that were best by their loss: those of
+        its start, when none was better.
     base : keras.Model or HubLayer, optional
         The pretrained network; by default the first model or HubLayer in `model` that has weights.
         To be given where `model` was made of its layers, or of their outputs.
     last : int or None
         How many blocks of `base` to unfreeze, counted from its output; None for all.
+    batch_norm : "frozen", "update" or "adapt"
+        Frozen as in the source task; training with their blocks (see `unfreeze`); or frozen after
+        their statistics were re-estimated on `data` (see `adapt_batch_norm`, which takes more
+        pictures, without labels).
+    learning_rate : float or LearningRateSchedule
+        Of the second stage: where it begins, or what it is at each step.
     epochs : (int, int)
         Of the first stage (where the head is not solved) and of the second; 0 in the first for a
-        head that is trained already.
+        head that is trained already. None goes to the end, as said above; an epoch then has 20
+        steps or more, and may pass several times through few data.
     backup : str or path, optional
         Folder (on Colab one of the mounted Drive) in which the state is kept after each epoch:
         weights, histories, optimizer, early stopping, seeds of dropout and the order of arrays.
@@ -80,8 +96,9 @@ def fine_tune(
     ------
     TypeError, ValueError
         Data of another kind; a base that cannot be found or has no such number of blocks; no head;
-        a loss that cannot be guessed; a backup of another model, other data or arguments; a model
-        made outside of the strategy's scope.
+        a loss that cannot be guessed; a data set without an end and without `steps_per_epoch`;
+        `batch_norm="adapt"` for a data set, or where there is none; a backup of another model,
+        other data or arguments; a model made outside of the strategy's scope.
     MemoryError
         The GPU has no room for a batch; the message says what to try, and the weights are those
         before the call.
@@ -101,6 +118,7 @@ def fine_tune(
     >>> histories.tuning.epoch
     [0, 1, 2]
     """
+    one_of(batch_norm, "batch_norm", ("frozen", "update", "adapt"))
     base = find_base(model) if base is None else base
     if base is None:
         raise ValueError(
@@ -108,6 +126,9 @@ def fine_tune(
             "not known. Give it: fine_tune(model, data, base=…)."
         )
     arguments = {"last": last, "learning_rate": learning_rate, "epochs": epochs}
+    arguments["batch_norm"] = batch_norm
+    free = "update" if batch_norm == "update" else "frozen"
+    images = _images(data) if batch_norm == "adapt" else None
     arguments |= {key: fit.get(key) for key in ("batch_size", "shuffle")}
     weights = fit.get("class_weight") or {}
     arguments["class_weight"] = {int(label): float(weight) for label, weight in weights.items()}
@@ -116,7 +137,8 @@ def fine_tune(
             model(first_batches(data, 1)[0][0][:1], training=False)
         replicas.check_made_here(model.name, model.weights)
         loss = model.loss if model.compiled else guess_loss(model, data)
-        unfreeze(base, last=last)  # says whether there are so many blocks, before all training
+        # says whether there are so many blocks, before all training
+        unfreeze(base, last=last, batch_norm=free)
         freeze(base)
         if not model.trainable_weights:
             raise ValueError(
@@ -127,15 +149,15 @@ def fine_tune(
         if backup is not None:
             kept = ResumableTraining(backup, model, base, (data, validation), arguments)
 
-        def stage(name, optimizer, length):
+        def stage(name, rate, length):
             """What a stage trained, None where the backup holds it finished, and its history."""
 
             def train(fit_part):
                 cut = _without_trunk(model, data, validation, **fit)
-                solve = name == "head" and length
+                solve = name == "head" and length != 0
                 history = solve_head(*cut, loss, fit.get("class_weight")) if solve else None
                 if history is None:
-                    history = _train(*cut, loss, optimizer, length, fit_part, fit)
+                    history = _train(*cut, loss, rate, length, fit_part, fit)
                 return cut[0], history
 
             return kept.stage(name, train) if kept else train(_fit)
@@ -147,16 +169,18 @@ def fine_tune(
         fewer = [f"fewer blocks, last={depth - 1}"] if depth > 1 else []
         try:
             with batches_fit(size, " with all blocks frozen", smaller):
-                _, first = stage("head", keras.optimizers.Adam(), epochs[0])
-            unfreeze(base, last=last)
-            free, adam = plural(depth, "block"), keras.optimizers.Adam(learning_rate)
-            with batches_fit(size, f" with {free} unfrozen", smaller, fewer):
-                tuned, second = stage("tuning", adam, epochs[1])
+                if images is not None:
+                    adapt_batch_norm(model, images)
+                _, first = stage("head", HEAD_RATE, epochs[0])
+            unfreeze(base, last=last, batch_norm=free)
+            with batches_fit(size, f" with {plural(depth, 'block')} unfrozen", smaller, fewer):
+                tuned, second = stage("tuning", learning_rate, epochs[1])
         except MemoryError:
             model.set_weights(start)
             raise
         # the optimizer that trained, with its loss scale under mixed precision
-        compile_with(model, adam if tuned is None else tuned.optimizer, loss)
+        adam = keras.optimizers.Adam(learning_rate) if tuned is None else tuned.optimizer
+        compile_with(model, adam, loss)
     return Histories(first, second)
 
 
@@ -167,14 +191,22 @@ def _fit(part, data, epochs, *, batch_size=None, shuffle=True, **fit):
     return part.fit(epochs=epochs, shuffle=shuffle, **given, **fit)
 
 
-def _train(model, data, validation, loss, optimizer, epochs, fit_part, fit):
+def _train(model, data, validation, loss, rate, epochs, fit_part, fit):
     """Train what is free; keep the best weights by validation, those at the start among them."""
-    compile_with(model, optimizer, loss)
+    steps, times = fit.get("steps_per_epoch"), 1
+    if steps is None:
+        least = SPAN if epochs is None else 1
+        data, steps, times = counted(data, fit.get("batch_size"), least)
+    if epochs is None:
+        epochs = max(math.ceil(STEPS / steps), math.ceil(PASSES / times))
+    if epochs and not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        rate = keras.optimizers.schedules.CosineDecay(rate, steps * epochs)
+    compile_with(model, keras.optimizers.Adam(rate), loss)
     if validation is None:
         return fit_part(model, data, epochs, **fit)
     start, held_out = model.get_weights(), fit_arguments(validation, fit.get("batch_size"))
     before = model.evaluate(**held_out, verbose=0, return_dict=True)
-    best = keras.callbacks.EarlyStopping("val_loss", patience=PATIENCE, restore_best_weights=True)
+    best = keras.callbacks.EarlyStopping("val_loss", patience=epochs, restore_best_weights=True)
     callbacks = [best, *(fit.get("callbacks") or ())]
     pair = (held_out["x"], held_out["y"]) if "y" in held_out else held_out["x"]
     fit = fit | {"callbacks": callbacks, "validation_data": pair}
@@ -182,6 +214,16 @@ def _train(model, data, validation, loss, optimizer, epochs, fit_part, fit):
     if not min(history.history.get("val_loss", [np.inf])) < before["loss"]:
         model.set_weights(start)
     return history
+
+
+def _images(data):
+    pair = as_pair(data)
+    if pair is None:
+        raise ValueError(
+            "batch_norm='adapt' reads all pictures at once; a tf.data.Dataset is given. Call "
+            "tl.adapt_batch_norm(model, images) before, and leave batch_norm='frozen'."
+        )
+    return pair[0]
 
 
 def _without_trunk(model, data, validation, batch_size=None, verbose="auto", **_):

@@ -6,19 +6,24 @@ import keras
 
 from ..backbones.block_names import choose_blocks
 from ..backbones.hub_layer import HubLayer
+from ..runtime.checks import one_of
 from ..runtime.keras_private import all_layers
 from .blocks import block_parts
 
 
 def unfreeze(
-    model: keras.Layer, blocks: Sequence[str] | None = None, *, last: int | None = None
+    model: keras.Layer,
+    blocks: Sequence[str] | None = None,
+    *,
+    last: int | None = None,
+    batch_norm: str = "frozen",
 ) -> None:
     """Let some blocks train and freeze all others. Compile the model again afterwards.
 
-    BatchNorm layers stay frozen, all of them: they keep the statistics of the source task, and
-    their scale and shift. (Calling a frozen base with `training=False` is not enough: since
-    Keras 3, `fit` overrides that in a functional model.) In a HubLayer, where BatchNorm cannot be
-    told from the rest, statistics stay and scale and shift train.
+    BatchNorm layers stay frozen by default, all of them: they keep the statistics of the source
+    task, and their scale and shift. (Calling a frozen base with `training=False` is not enough:
+    since Keras 3, `fit` overrides that in a functional model.) In a HubLayer, where BatchNorm
+    cannot be told from the rest, statistics stay and scale and shift train.
 
     Parameters
     ----------
@@ -29,13 +34,17 @@ def unfreeze(
         Names out of `tlhelpers.blocks(model)`. Without any argument, all blocks train.
     last : int, optional
         Instead: how many blocks, counted from the output.
+    batch_norm : "frozen" or "update"
+        With "update" the BatchNorm layers of the chosen blocks train as well, and take up the
+        statistics of each batch. Notebook 03 measures from how many labels on that pays.
 
     Raises
     ------
     TypeError
         As for `blocks`.
     ValueError
-        Unknown block; a number that is too large; both arguments.
+        Unknown block; a number that is too large; both arguments; another `batch_norm`, or
+        "update" for a HubLayer.
 
     Examples
     --------
@@ -44,6 +53,13 @@ def unfreeze(
     >>> [layer.name for layer in model.layers if layer.trainable and layer.weights]
     ['Conv_1', 'predictions']
     """
+    one_of(batch_norm, "batch_norm", ("frozen", "update"))
+    hub = [each.name for each in all_layers(model) if isinstance(each, HubLayer)]
+    if hub and batch_norm == "update":
+        raise ValueError(
+            f"{hub[0]} is a HubLayer, whose BatchNorm statistics stay as they are. Give "
+            "batch_norm='frozen', or a Keras model."
+        )
     units = block_parts(model)
     chosen = choose_blocks(list(units), blocks, last)
     for part in all_layers(model):
@@ -54,7 +70,7 @@ def unfreeze(
             part.trainable = name in chosen
     for layer in all_layers(model):
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.trainable = False
+            layer.trainable = layer.trainable and batch_norm == "update"
         elif isinstance(layer, HubLayer):
             own = [name for name in layer.blocks if name in chosen]
             if own:
