@@ -7,6 +7,7 @@ from matplotlib.colors import to_hex
 
 import tlhelpers as tl
 from tlhelpers.notebook import diagrams, plots
+from tlhelpers.notebook.steps import FIVE, FOUR
 
 PICTURE = np.zeros((8, 8, 3), np.float32)
 
@@ -75,7 +76,7 @@ def test_what_has_changed_stands_on_one_field():
 def test_each_step_names_itself(step):
     """One call a step; its number, its name and its parts can be read."""
     ax = diagrams.four_steps(step, heads=("head:\n20 letters", "new head:\n10 digits"))
-    assert f"{step}  {diagrams.STEPS[step - 1]}" in texts(ax)
+    assert f"{step}  {list(FOUR)[step - 1]}" in texts(ax)
     assert ("taken off" in texts(ax)) == (step == 3)
     assert ("trained" in texts(ax)) == (step == 4)
     assert inside(ax)
@@ -84,7 +85,7 @@ def test_each_step_names_itself(step):
 def test_all_four_steps():
     """Without a number they stand one below the other."""
     ax = diagrams.four_steps(ends=(PICTURE, "digit"))
-    assert [f"{k}  {name}" for k, name in enumerate(diagrams.STEPS, 1)] == [
+    assert [f"{k}  {name}" for k, name in enumerate(FOUR, 1)] == [
         text for text in texts(ax) if text[:1].isdigit()
     ]
     assert plots.alternative_text(ax.figure).count("Step ") == 4
@@ -153,3 +154,38 @@ def test_bad_input(call, error, text):
     """Names that are no parts, and steps that do not exist, are named."""
     with pytest.raises(error, match=text):
         call()
+
+
+@pytest.mark.parametrize("step", range(1, 6))
+def test_one_of_five_steps(step):
+    """Its number and name; what changed, and nothing else, stands on a light field."""
+    ax = diagrams.five_steps(step, last=2, head="head:\n10 digits")
+    assert f"{step}  {list(FIVE)[step - 1]}" in texts(ax)
+    assert (fills(ax).count("#0072B2"), fills(ax).count("#D55E00")) == {
+        1: (0, 0),
+        2: (4, 0),
+        3: (4, 1),
+        4: (2, 3),
+        5: (2, 3),
+    }[step]
+    assert "#FFF1C9" in fills(ax)
+    assert inside(ax)
+
+
+def test_five_steps_together():
+    """One below the other; the alternative text tells each of them."""
+    ax = diagrams.five_steps(ends=(PICTURE, "digit"))
+    shown = [text for text in texts(ax) if text[0] in "12345" and text[1:3] == "  "]
+    assert shown == [f"{k}  {name}" for k, name in enumerate(FIVE, 1)]
+    told = plots.alternative_text(ax.figure)
+    assert told.count("Step ") == 5
+    assert "features (trained) → our head (trained) → digit" in told
+    assert inside(ax)
+
+
+def test_five_steps_errors():
+    """A sixth step; more layers than there are."""
+    with pytest.raises(ValueError, match="step is 6; a whole number from 1 to 5"):
+        diagrams.five_steps(6)
+    with pytest.raises(ValueError, match="last is 5; a whole number from 1 to 4"):
+        diagrams.five_steps(last=5)

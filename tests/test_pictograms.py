@@ -104,12 +104,14 @@ def shifted(images):
 
 
 @pytest.mark.slow
-def test_near_equal_drawings_stand_in_one_split(task, table):
+@pytest.mark.parametrize(("name", "seed"), [("pictograms", None), ("pictogram_groups", 1)])
+def test_near_equal_drawings_stand_in_one_split(name, seed):
     """Also those that are one another's mirror image, or moved by up to a tenth."""
+    task = tl.load_task(name, seed=seed)
     parts = [np.asarray(getattr(task, name).images) for name in SPLITS]
     small = np.concatenate(parts).reshape(-1, 32, 4, 32, 4, 3).mean((2, 4))
     splits = np.repeat(SPLITS, [len(part) for part in parts])
-    names = np.concatenate([table.name[getattr(task, name).index] for name in SPLITS])
+    names = np.concatenate([task.details.name[getattr(task, name).index] for name in SPLITS])
     mean = small.mean(0).ravel()
 
     def unit(images):
@@ -117,7 +119,7 @@ def test_near_equal_drawings_stand_in_one_split(task, table):
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
     alike = np.max([unit(small) @ unit(other).T for other in shifted(small)], axis=0)
-    near = (alike > 0.75) & (splits[:, None] != splits)
+    near = (alike > (0.8 if seed else 0.75)) & (splits[:, None] != splits)
     assert [(names[a], names[b]) for a, b in zip(*np.nonzero(near), strict=True)] == []
     assert (alike > 0.75).sum() > len(small)  # the measure does find some
 
@@ -293,3 +295,33 @@ def test_sizes_that_cannot_be(size, message):
     error = TypeError if isinstance(size, str) else ValueError
     with pytest.raises(error, match=message):
         tl.load_task("pictograms", size=size)
+
+
+@pytest.fixture(scope="module")
+def groups():
+    return [tl.load_task("pictogram_groups", seed=seed, **SMALL) for seed in (0, 1)]
+
+
+def test_groups(groups):
+    """723 drawings in six groups; more than 440 to train with, families apart in each deal."""
+    for task in groups:
+        assert len(task.details) == sum(len(getattr(task, name)) for name in SPLITS) == 723
+        assert task.details.name.is_unique
+        assert len(task.train) > 440
+        assert len(task.class_names) == 6
+        for name, least in zip(SPLITS, (28, 7, 10), strict=True):
+            assert np.bincount(getattr(task, name).labels).min() >= least
+        split = pd.concat([pd.Series(name, getattr(task, name).index) for name in SPLITS])
+        assert (task.details.assign(split=split).groupby("family").split.nunique() == 1).all()
+        assert task.metric == "balanced_accuracy"
+        assert "OpenMoji CC BY-SA 4.0" in task.licence
+
+
+def test_another_deal_of_the_groups(groups):
+    """Another seed, other test families; the same seed, the same; no other task deals anew."""
+    one, two = (set(task.test.index) for task in groups)
+    assert len(one & two) < len(one) / 2
+    again = tl.load_task("pictogram_groups", seed=1, **SMALL)
+    np.testing.assert_array_equal(again.test.index, groups[1].test.index)
+    with pytest.raises(ValueError, match="has no option 'seed'; its options: backbone, size"):
+        tl.load_task("pictograms", seed=1)

@@ -115,20 +115,22 @@ def test_damaged_file_costs_one_epoch(tmp_path, want):
 
 
 @pytest.mark.slow
-def test_best_weights_outlast_an_interruption(tmp_path):
-    """The best loss and its weights, and where the falling rate stands."""
+def test_early_stopping_goes_on(tmp_path):
+    """Patience, best loss and best weights outlast an interruption, also one after the stop."""
 
     def run(folder, *callbacks):
         whole = killed_training.model()
         head = whole.layers[-1]
         head.set_weights([20 * weight for weight in head.get_weights()])  # easy to better
-        options = {"whole": whole, "epochs": (0, 8), "learning_rate": 0.3}
-        return killed_training.run(tmp_path / folder, *callbacks, **options)
+        stop = keras.callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True)
+        options = {"whole": whole, "epochs": (0, 30), "learning_rate": 0.3}
+        return killed_training.run(tmp_path / folder, stop, *callbacks, **options)
 
     want = run("whole")
-    best = np.argmin(want[1].tuning.history["val_loss"])
-    assert best < 7  # it went back
-    for name, when, left in (("a", {"epoch": 7}, [6, 7]), ("b", {"stage": 2}, [])):
+    losses = want[1].tuning.history["val_loss"]
+    last = len(losses) - 1
+    assert np.argmin(losses) < last < 29  # it was stopped, and went back
+    for name, when, left in (("a", {"epoch": last + 1}, [last]), ("b", {"stage": 2}, [])):
         with pytest.raises(KeyboardInterrupt):
             run(name, Interrupt(**when))
         got = run(name)

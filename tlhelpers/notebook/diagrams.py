@@ -4,26 +4,18 @@ Each function takes `ax=None`, returns the Axes and says in words what is seen.
 """
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..runtime.checks import whole_number
 from . import shapes
 from .alternative_text import describe
 from .network_row import LIFT, MARGIN, End, Row, states_of
 from .shapes import HEIGHT
+from .steps import PARTS, five_steps, four_steps
 from .styles import FROZEN, INK
 
-PARTS = ("edges,\ncolours", "corners,\ntextures", "eyes,\nwheels", "features")
-STEPS = ("choose", "find", "replace the head", "train")
-_NOTES = (
-    "a network that has learnt a related task",
-    "its weights; the backbone is frozen",
-    "the old head comes off, a new one goes on",
-    "only the new head learns, from your labelled pictures",
-)
+__all__ = ["USES", "five_steps", "four_steps", "pipeline", "transfer", "uses"]
 
 #: What transfer is used for: its name, what goes in, what transfers, what is new, what comes out.
 USES = (
@@ -82,59 +74,6 @@ def pipeline(
     ax = shapes.canvas(row.width(), below + HEIGHT + (LIFT if removed else 0) + 0.15, ax)
     row.draw(ax, MARGIN, below)
     describe(ax, f"A row of boxes: {row.said()}.")
-    return ax
-
-
-def four_steps(
-    step: int | None = None,
-    *,
-    parts: Sequence[str] = PARTS,
-    heads: tuple[str, str] = ("head:\n1,000 names", "new head:\n10 names"),
-    ends: tuple[End, End] = ("picture", "answer"),
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw one step of a transfer, or all four: choose, find, replace the head, train.
-
-    Every step is the same picture; what has changed since the step before stands on a light field.
-
-    Parameters
-    ----------
-    step : int, optional
-        1 to 4; by default all four, one below the other.
-    parts : sequence of str
-        Parts of the backbone.
-    heads : pair of str
-        The old head, and the new one.
-    ends : pair of text or picture
-        What goes in, and what comes out at the end.
-
-    Examples
-    --------
-    >>> ax = four_steps(3, heads=("head:\\n20 letters", "new head:\\n10 digits"))
-    """
-    chosen = range(1, 5) if step is None else [whole_number(step, "step", 1, len(STEPS))]
-    old, new = heads
-    network, after, none = [*parts, old], [*parts, new], (None, None)
-    rows = {
-        1: Row(states_of(network), none, tuple(network), heads),
-        2: Row(states_of(network, frozen=parts), none, tuple(parts), heads),
-        3: Row(states_of([*network, new], frozen=parts, removed=[old]), none, (new,), heads),
-        4: Row(states_of(after, frozen=parts, trained=[new]), ends, (new,), heads),
-    }
-    heights = {1: 1.6, 2: 1.9, 3: 1.8 + LIFT, 4: 1.9}
-    top, texts = sum(heights[k] for k in chosen), []
-    last = rows[4]  # the longest; the others begin where its boxes do
-    ax = shapes.canvas(last.width(), top, ax)
-    for k in chosen:
-        name, note = STEPS[k - 1], _NOTES[k - 1]
-        title = ax.text(MARGIN, top - 0.3, f"{k}  {name}", fontsize=12, weight="bold", color=INK)
-        beside: dict[str, Any] = {"xycoords": title, "textcoords": "offset points", "va": "bottom"}
-        ax.annotate(note, (1, 0), (10, 0.5), fontsize=10, color=INK, **beside)
-        left = MARGIN if k == 4 else MARGIN + last.before()
-        rows[k].draw(ax, left, top - heights[k] + (0.2 if k == 1 else 0.5))
-        texts.append(f"Step {k}, {name} ({note}): {rows[k].said()}.")
-        top -= heights[k]
-    describe(ax, " ".join(texts))
     return ax
 
 

@@ -45,6 +45,12 @@ LOOK_ALIKE = (
     "mouse rat hamster",
     "chicken rooster baby_chick",
     "duck goose swan",
+    "email e-mail envelope_with_arrow",
+    "pencil2 lower_left_crayon lower_left_fountain_pen lower_left_ballpoint_pen flute",
+    "red_envelope flower_playing_cards safety_vest",
+    "closed_book toolbox",
+    "hocho smoking",
+    "spoon crutch",
 )
 
 

@@ -54,8 +54,8 @@ def fine_tune(
     with Adam from `learning_rate` on. Notebook 03 measures why.
 
     A stage of steps goes to its end: 400 steps, or ten times through the data if that is more. Its
-    rate falls along half a cosine wave to 0, so that the curve is flat there (Loshchilov and
-    Hutter, 2017).
+    rate falls along half a cosine wave to 0 (Loshchilov and Hutter, 2017), so that the curve is
+    flat there and nobody has to say when to stop.
 
     What is frozen is computed once in each stage (see `split_at`), where the data are no data
     set, the model can be cut and the result fits into memory; pictures in files are read as a
@@ -66,8 +66,9 @@ def fine_tune(
     model : keras.Model
         A pretrained network with a new head, as it is before training.
     data, validation : Split, (inputs, labels) or tf.data.Dataset of batches
-        With validation data each stage keeps the weights that were best by their loss: those of
-        its start, when none was better.
+        Validation data are looked at after each epoch. Where a stage ends with a lower accuracy
+        on them than it began with (or a higher loss, where there is no accuracy), the weights of
+        its start are put back. The best epoch is not looked for: with few data that is luck.
     base : keras.Model or HubLayer, optional
         The pretrained network; by default the first model or HubLayer in `model` that has weights.
         To be given where `model` was made of its layers, or of their outputs.
@@ -97,8 +98,8 @@ def fine_tune(
     TypeError, ValueError
         Data of another kind; a base that cannot be found or has no such number of blocks; no head;
         a loss that cannot be guessed; a data set without an end and without `steps_per_epoch`;
-        `batch_norm="adapt"` for a data set, or where there is none; a backup of another model,
-        other data or arguments; a model made outside of the strategy's scope.
+        `batch_norm="adapt"` for a data set; a backup of another model, other data or arguments; a
+        model made outside of the strategy's scope.
     MemoryError
         The GPU has no room for a batch; the message says what to try, and the weights are those
         before the call.
@@ -137,8 +138,7 @@ def fine_tune(
             model(first_batches(data, 1)[0][0][:1], training=False)
         replicas.check_made_here(model.name, model.weights)
         loss = model.loss if model.compiled else guess_loss(model, data)
-        # says whether there are so many blocks, before all training
-        unfreeze(base, last=last, batch_norm=free)
+        unfreeze(base, last=last, batch_norm=free)  # says first whether it has them
         freeze(base)
         if not model.trainable_weights:
             raise ValueError(
@@ -192,7 +192,7 @@ def _fit(part, data, epochs, *, batch_size=None, shuffle=True, **fit):
 
 
 def _train(model, data, validation, loss, rate, epochs, fit_part, fit):
-    """Train what is free; keep the best weights by validation, those at the start among them."""
+    """Train what is free until the rate has fallen to 0; go back if validation data then say so."""
     steps, times = fit.get("steps_per_epoch"), 1
     if steps is None:
         least = SPAN if epochs is None else 1
@@ -206,12 +206,11 @@ def _train(model, data, validation, loss, rate, epochs, fit_part, fit):
         return fit_part(model, data, epochs, **fit)
     start, held_out = model.get_weights(), fit_arguments(validation, fit.get("batch_size"))
     before = model.evaluate(**held_out, verbose=0, return_dict=True)
-    best = keras.callbacks.EarlyStopping("val_loss", patience=epochs, restore_best_weights=True)
-    callbacks = [best, *(fit.get("callbacks") or ())]
     pair = (held_out["x"], held_out["y"]) if "y" in held_out else held_out["x"]
-    fit = fit | {"callbacks": callbacks, "validation_data": pair}
-    history = fit_part(model, data, epochs, **fit)
-    if not min(history.history.get("val_loss", [np.inf])) < before["loss"]:
+    history = fit_part(model, data, epochs, validation_data=pair, **fit)
+    after = {name: history.history.get(f"val_{name}", [np.nan])[-1] for name in before}
+    name, sign = ("accuracy", 1) if "accuracy" in before else ("loss", -1)
+    if not sign * after[name] >= sign * before[name]:
         model.set_weights(start)
     return history
 

@@ -1,0 +1,242 @@
+"""GlyphNet fine-tuned on digits, near and far: when it pays, with which recipe.
+
+    python -m tools.experiments.fine_tuning_digits [digits noisy moved]
+
+About an hour on two cores; two processes may share the tasks. Four methods, each with six settings:
+a linear probe and raw pixels (strengths; for pixels a support vector machine as well), fine-tuning
+from the probe (how many blocks, which rate), the same network from random weights (which rate, with
+and without augmentation). The settings are chosen on `validation`, on two draws of ten labels a
+class, for up to ten, and of fifty, for more. The best then run on every draw. Two smaller tables
+follow: BatchNorm, and what helps against overfitting. Every training lasts 400 steps, in which the
+rate falls to 0. Rows are written as they come, and a run that stands in the table is not repeated.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import SVC
+
+import tlhelpers as tl
+from tools.experiments.scratch_pictograms import HalfCosine
+
+FOLDER = Path(__file__).parents[2] / "data" / "experiments"
+RUNS, CURVES = FOLDER / "fine_tuning_digits.csv", FOLDER / "fine_tuning_digits_curves.csv"
+LABELS = {"digits": (2, 5, 10, 20, 50), "noisy": (2, 5, 10, 20, 50), "moved": (2, 5, 10, 30, 60)}
+BATCH, STEPS, EVERY = 16, 400, 20
+DRAWS, CHOOSE_ON = 5, 2
+FEW, MANY = 10, 50  # labels a class at which settings are chosen
+BLOCKS = 7
+STRENGTHS = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)
+SETTINGS = {
+    "probe": [{"C": C} for C in STRENGTHS],
+    "raw pixels": [{"C": C} for C in STRENGTHS[1:4]] + [{"svm": C} for C in (1.0, 10.0, 100.0)],
+    "fine-tuned": [{"last": n, "rate": r} for n in (2, 4, BLOCKS) for r in (3e-4, 1e-3)],
+    "from scratch": [
+        {"rate": r, "augmented": a} for r in (1e-3, 3e-3, 1e-2) for a in (False, True)
+    ],
+}
+KEY = ["task", "part", "labels_per_class", "draw", "method", "setting"]
+
+
+def noisy(images, seed):
+    """Noise on every pixel, as of a cheap camera in the dark."""
+    noise = np.random.default_rng(seed).normal(0, 0.5, images.shape[:3])
+    return (images + noise[..., None]).clip(0, 1).astype("float32")
+
+
+def name_of(setting):
+    """`{"last": 2, "rate": 0.001}` as `last 2, rate 0.001`."""
+    return ", ".join(f"{key} {value}" for key, value in setting.items())
+
+
+class Laboratory:
+    """A target task, the backbone with what it learnt, and the runs on them."""
+
+    def __init__(self, name):
+        self.name, self.task = name, tl.load_task("moved" if name == "moved" else "digits")
+        splits = [getattr(self.task, part) for part in ("train", "validation", "test")]
+        self.labels = [split.labels for split in splits]
+        self.images = [split.images for split in splits]
+        if name == "noisy":
+            self.images = [noisy(images, seed) for seed, images in enumerate(self.images)]
+        self.network = self.task.network()
+        self.learnt, self.models = self.network.get_weights(), {}
+        self.features = [self.network.predict(images, verbose=0) for images in self.images]
+        self.pixels = [tl.raw_pixels(images) for images in self.images]
+
+    def rows(self, labels_per_class, draw):
+        few = self.task.few(labels_per_class, draw)
+        return np.searchsorted(self.task.train.index, few.index)
+
+    def solve(self, inputs, rows, C=1.0, svm=None):
+        """A classifier on vectors, and its accuracy on validation and test."""
+        scale = inputs[0].std()
+        found = LogisticRegression(C=C, max_iter=2000) if svm is None else SVC(C=svm)
+        found.fit(inputs[0][rows] / scale, self.labels[0][rows])
+        return found, [found.score(inputs[k] / scale, self.labels[k]) for k in (1, 2)]
+
+    def model(self, last, update, augmented, weight_decay):
+        """Network, whole model, tail, what reaches it, and the optimizer before any step."""
+        key = (last, update, augmented, weight_decay)
+        if key in self.models:
+            return self.models[key]
+        network = keras.models.clone_model(self.network)
+        layers = [keras.Input(self.task.image_shape)]
+        if augmented:
+            layers += [
+                keras.layers.RandomTranslation(0.1, 0.1, fill_mode="constant"),
+                keras.layers.RandomRotation(0.04, fill_mode="constant"),
+                keras.layers.RandomZoom(0.1, fill_mode="constant"),
+            ]
+        model = keras.Sequential([*layers, network, keras.layers.Dense(10)])
+        tl.unfreeze(network, last=last, batch_norm="update" if update else "frozen")
+        for layer in network.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = 0.95  # 400 steps cannot wait for slower averages
+        tail, inputs = model, self.images
+        if last < BLOCKS:
+            network.set_weights(self.learnt)
+            trunk, tail = tl.split_at(model)
+            inputs = [trunk.predict(images, verbose=0) for images in self.images]
+        optimizer = keras.optimizers.AdamW(1e-3, weight_decay=weight_decay)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        tail.compile(optimizer, loss, metrics=["accuracy"], jit_compile=not augmented)
+        optimizer.build(tail.trainable_variables)
+        fresh = [variable.numpy() for variable in optimizer.variables]
+        self.models[key] = (network, model, tail, inputs, fresh)
+        return self.models[key]
+
+    def start(self, network, head, rows, seed, batch_norm, *, scratch):
+        """Put the weights of a run's start into network and head."""
+        keras.utils.set_random_seed(seed)
+        if scratch:
+            network.set_weights(keras.models.clone_model(self.network).get_weights())
+            head.set_weights([np.zeros(weight.shape) for weight in head.weights])
+            return
+        network.set_weights(self.learnt)
+        features = self.features[0]
+        if batch_norm == "adapt":
+            tl.adapt_batch_norm(network, self.images[0])  # all pictures of train, no labels
+            features = network.predict(self.images[0], verbose=0)
+        found, scale = LogisticRegression(max_iter=2000), features.std()
+        found.fit(features[rows] / scale, self.labels[0][rows])
+        head.set_weights([found.coef_.T / scale, found.intercept_])
+
+    def train(
+        self,
+        rows,
+        seed,
+        *,
+        rate,
+        last=BLOCKS,
+        scratch=False,
+        augmented=False,
+        batch_norm="frozen",
+        weight_decay=0.0,
+    ):
+        """Train to the end; return the accuracy on validation and test, and the curve."""
+        update = scratch or batch_norm == "update"
+        network, model, tail, inputs, fresh = self.model(last, update, augmented, weight_decay)
+        self.start(network, model.layers[-1], rows, seed, batch_norm, scratch=scratch)
+        for variable, value in zip(tail.optimizer.variables, fresh, strict=True):
+            variable.assign(value)
+        order, batch = np.random.default_rng(seed), min(BATCH, len(rows))
+        picks = np.concatenate([order.permutation(rows) for _ in range(STEPS)])
+        picks = picks[: STEPS * batch].reshape(-1, EVERY * batch)
+        held_out = {"x": inputs[1], "y": self.labels[1], "batch_size": 300, "verbose": 0}
+        curve, falling = [(0, np.nan, *tail.evaluate(**held_out))], HalfCosine(rate, STEPS)
+        options = {"batch_size": batch, "shuffle": False, "verbose": 0, "callbacks": [falling]}
+        for k, part in enumerate(picks, 1):
+            fitted = tail.fit(inputs[0][part], self.labels[0][part], **options).history
+            curve.append((k * EVERY, fitted["loss"][-1], *tail.evaluate(**held_out)))
+        answers = tail.predict(inputs[2], batch_size=300, verbose=0).argmax(axis=1)
+        found = [curve[-1][-1], np.mean(answers == self.labels[2])]
+        names = ["step", "loss", "validation_loss", "validation"]
+        return found, pd.DataFrame(curve, columns=names)
+
+    def run(self, part, labels_per_class, draw, method, setting):
+        """One run, unless its row is there: to choose settings, or with its figure on test."""
+        key = (self.name, part, labels_per_class, draw, method, name_of(setting))
+        done = pd.read_csv(RUNS) if RUNS.exists() else pd.DataFrame(columns=KEY)
+        if (done[KEY] == pd.Series(dict(zip(KEY, key, strict=True)))).all(axis=1).any():
+            return
+        rows, start, curve = self.rows(labels_per_class, draw), time.perf_counter(), None
+        if method in ("probe", "raw pixels"):
+            inputs = self.features if method == "probe" else self.pixels
+            _, (validation, test) = self.solve(inputs, rows, **setting)
+        else:
+            scratch = method == "from scratch"
+            (validation, test), curve = self.train(rows, draw, scratch=scratch, **setting)
+        row = dict(zip(KEY, key, strict=True)) | {"validation": validation}
+        row["test"] = np.nan if part == "choice" else test
+        if curve is not None:
+            row["validation_at_320"] = curve.validation[curve.step.eq(320)].item()
+            best = curve.loc[curve.validation_loss.idxmin()]
+            row |= {"best_loss_at": int(best.step), "validation_at_best_loss": best.validation}
+        row["seconds"] = round(time.perf_counter() - start, 1)
+        append(RUNS, pd.DataFrame([row], columns=[*KEY, *RESULTS]))
+        if curve is not None and part != "choice" and draw < 2:
+            append(CURVES, curve.assign(**dict(zip(KEY, key, strict=True)))[[*KEY, *curve.columns]])
+        print(row, flush=True)
+
+    def best(self, method, labels_per_class):
+        """The setting that is best on validation in the mean of these draws."""
+        at = FEW if labels_per_class <= FEW else MANY
+        for draw in range(CHOOSE_ON):
+            for setting in SETTINGS[method]:
+                self.run("choice", at, draw, method, setting)
+        tried = pd.read_csv(RUNS).query(
+            "task == @self.name and part == 'choice' and labels_per_class == @at"
+            " and method == @method"
+        )
+        name = tried.groupby("setting", sort=False).validation.mean().idxmax()
+        return next(each for each in SETTINGS[method] if name_of(each) == name)
+
+
+RESULTS = [
+    *["validation", "test", "validation_at_320", "best_loss_at", "validation_at_best_loss"],
+    "seconds",
+]
+
+
+def append(path, rows):
+    text = rows.round(4).to_csv(header=not path.exists(), index=False)
+    with path.open("a") as file:
+        file.write(text)
+
+
+def main():
+    tl.setup(seed=0)
+    FOLDER.mkdir(exist_ok=True)
+    for name in sys.argv[1:] or LABELS:
+        laboratory = Laboratory(name)
+        for method in SETTINGS:
+            for labels in LABELS[name]:
+                if method == "from scratch" and labels not in (10, 50, 60):
+                    continue  # the slowest; at few labels it is far behind
+                setting = laboratory.best(method, labels)
+                for draw in range(DRAWS):
+                    laboratory.run("methods", labels, draw, method, setting)
+        if name == "digits":
+            continue
+        for labels in (5, 50):
+            for batch_norm in ("frozen", "update", "adapt"):
+                for draw in range(3):
+                    setting = {"rate": 1e-3, "batch_norm": batch_norm}
+                    laboratory.run("BatchNorm", labels, draw, "fine-tuned", setting)
+        if name == "noisy":
+            continue
+        for labels in (5, 50):
+            for more in ({}, {"weight_decay": 0.1}, {"augmented": True}):
+                for draw in range(3):
+                    setting = {"rate": 1e-3, **more}
+                    laboratory.run("overfitting", labels, draw, "fine-tuned", setting)
+
+
+if __name__ == "__main__":
+    main()
