@@ -56,8 +56,10 @@ lock: $(STAMP)  ## rebuild requirements.txt from pyproject.toml
 bench: $(STAMP)  ## speed, as ratios against what one would write instead
 	$(BIN)/python tools/bench.py
 
-experiments: $(STAMP)  ## the stored tables of data/experiments, as far as rows are missing (an hour)
+experiments: $(STAMP)  ## the stored tables of data/experiments, as far as rows are missing (hours)
 	$(BIN)/python -m tools.experiments.scratch_pictograms
+	$(BIN)/python -m tools.experiments.fine_tuning_digits
+	$(BIN)/python -m tools.experiments.fine_tuning_pictograms
 
 pretrain: $(STAMP)  ## train GlyphNet again and write data/
 	$(BIN)/python tools/pretrain_glyphnet.py

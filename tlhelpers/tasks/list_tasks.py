@@ -17,7 +17,7 @@ _COLUMNS = {
         "1,797 handwritten digits, 10 classes",
         "the same digits, turned, shrunk and put anywhere",
         "520 coloured drawings of things, 8 kinds",
-        "730 coloured drawings of things, 6 groups",
+        "723 coloured drawings of things, 6 groups",
         "2,624 photos of solar cells, intact or defective",
         "3,670 photos of flowers, 5 classes",
         "your own pictures, one folder a class",

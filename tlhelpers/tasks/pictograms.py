@@ -52,7 +52,7 @@ def load_pictograms(backbone: str = LITE0, size: int | None = None) -> Task:
 
 
 def load_pictogram_groups(backbone: str = LITE0, size: int | None = None, seed: int = 0) -> Task:
-    """Return the task "pictogram_groups": 730 drawings in six groups, most of them to train with.
+    """Return the task "pictogram_groups": 723 drawings in six groups, most of them to train with.
 
     As "pictograms" otherwise. `seed` deals the families anew into train, validation and test.
     """
