@@ -9,8 +9,8 @@ TURN = 20  # degrees at most, either way
 SCALE = (0.5, 0.8)  # of the side
 
 
-def move(images: np.ndarray, seed: int | Sequence[int] = 0) -> np.ndarray:
-    """Return each picture turned by up to 20 degrees, at 0.5 to 0.8 of its side, put anywhere.
+def move(images: np.ndarray, seed: int | Sequence[int] = 0, *, turn: float = TURN) -> np.ndarray:
+    """Return each picture turned by up to `turn` degrees, at 0.5 to 0.8 of its side, put anywhere.
 
     What lies outside the picture is black. Pixels are interpolated once, bilinearly.
 
@@ -26,7 +26,7 @@ def move(images: np.ndarray, seed: int | Sequence[int] = 0) -> np.ndarray:
     images, rng = np.asarray(images), np.random.default_rng(seed)
     moved = np.zeros_like(images)
     for image, out in zip(images, moved, strict=True):
-        angle, scale = np.radians(rng.uniform(-TURN, TURN)), rng.uniform(*SCALE)
+        angle, scale = np.radians(rng.uniform(-turn, turn)), rng.uniform(*SCALE)
         sides = np.array(image.shape[:2])
         middle = (sides - 1) / 2
         place = middle + rng.uniform(-0.5, 0.5, 2) * (1 - scale) * sides

@@ -2,13 +2,14 @@
 
     python -m tools.experiments.fine_tuning_digits [digits noisy moved]
 
-About an hour on two cores; two processes may share the tasks. Four methods, each with six settings:
-a linear probe and raw pixels (strengths; for pixels a support vector machine as well), fine-tuning
+Some hours on one core; processes may share the tasks. Four methods, each with six settings: a
+linear probe and raw pixels (strengths; for pixels a support vector machine as well), fine-tuning
 from the probe (how many blocks, which rate), the same network from random weights (which rate, with
-and without augmentation). The settings are chosen on `validation`, on two draws of ten labels a
-class, for up to ten, and of fifty, for more. The best then run on every draw. Two smaller tables
-follow: BatchNorm, and what helps against overfitting. Every training lasts 400 steps, in which the
-rate falls to 0. Rows are written as they come, and a run that stands in the table is not repeated.
+and without augmentation). The settings are chosen on `validation`, on two draws: of ten labels a
+class for up to ten, and of fifty for more and from scratch. The best then run on every draw. Two
+smaller tables follow: BatchNorm, and what helps against overfitting. Every training lasts 400
+steps, in which the rate falls to 0. Rows are written as they come, and a run that stands in the
+table is not repeated.
 """
 
 import sys
@@ -43,9 +44,9 @@ SETTINGS = {
 KEY = ["task", "part", "labels_per_class", "draw", "method", "setting"]
 
 
-def noisy(images, seed):
+def noisy(images, seed, strength=0.5):
     """Noise on every pixel, as of a cheap camera in the dark."""
-    noise = np.random.default_rng(seed).normal(0, 0.5, images.shape[:3])
+    noise = np.random.default_rng(seed).normal(0, strength, images.shape[:3])
     return (images + noise[..., None]).clip(0, 1).astype("float32")
 
 
@@ -186,7 +187,7 @@ class Laboratory:
 
     def best(self, method, labels_per_class):
         """The setting that is best on validation in the mean of these draws."""
-        at = FEW if labels_per_class <= FEW else MANY
+        at = FEW if labels_per_class <= FEW and method != "from scratch" else MANY
         for draw in range(CHOOSE_ON):
             for setting in SETTINGS[method]:
                 self.run("choice", at, draw, method, setting)

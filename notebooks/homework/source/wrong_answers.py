@@ -254,11 +254,12 @@ def prepare(picture):
 
 HW2 = {
     "ex1": [
-        ("BatchNorm trains", (" and not norm", ""), "BatchNorm layers stay frozen"),
+        ("BatchNorm trains", (" and not norm", ""), "BatchNorm layers stay frozen", (2, 0)),
         (
             "frozen outside",
             ("network.trainable = True", "pass"),
             "nothing does.*network.trainable = True comes first",
+            (0, 1),
         ),
         (
             "what was free stays free",
@@ -269,7 +270,7 @@ def unfreeze_blocks(network, names):
         if layer.name.split("_")[0] in names:
             layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
 """,
-            r"Exercise 1: ",
+            r"Exercise 1: .*are expected",
         ),
         (
             "weights frozen, statistics not",
@@ -284,14 +285,16 @@ def unfreeze_blocks(network, names):
             layer.trainable = layer.name.split("_")[0] in names
 """,
             "they are not frozen .*`fit` moves their statistics",
+            (2, 0),
         ),
     ],
     "ex2": [
-        ("no guess costs nothing", "guess = dict.fromkeys(guess)", "", (4,)),
+        ("no guess costs nothing", "guess = dict.fromkeys(guess)", "", (2, 2)),
         (
             "typed by hand",
             "moved = dict(zip(guess, (0, 1, 1), strict=True))",
             "measuring gives something else.*not typed in",
+            (2, 0),
         ),
         (
             "no copy before",
@@ -300,36 +303,62 @@ def unfreeze_blocks(network, names):
         ),
         (
             "head counted as well",
-            ("for array in network.get_weights()", "for array in model.get_weights()"),
-            "",
+            ("network.get_weights()", "model.get_weights()"),
+            "the head is not part of the network",
         ),
     ],
     "ex3": [
         ("nothing repaired", "repaired = broken", "the doctor still finds: "),
         (
-            "BatchNorm drifts",
-            ("tl.unfreeze(model.layers[0], last=1)", "model.layers[0].trainable = True"),
-            "Exercise 3: .*(BatchNorm|the doctor)",
+            "everything unfrozen",
+            ('unfreeze_blocks(model.layers[0], ["block7"])', "model.layers[0].trainable = True"),
+            "Exercise 3: .*statistics of BatchNorm drifted",
+            (0, 0, 0, 1, 1),
         ),
         (
             "nothing unfrozen",
-            ("tl.unfreeze(model.layers[0], last=1)", "pass"),
+            ('unfreeze_blocks(model.layers[0], ["block7"])', "pass"),
             "nothing of it was trained",
+            (1, 0, 0, 1, 1),
         ),
-        ("rate too large", ("1e-4", "1e-3"), "at a rate of 0.001; one ten-thousandth"),
-        ("two blocks", ("last=1", "last=2"), "the last block alone should train"),
-        ("one epoch", ("epochs=5", "epochs=1"), "took 4 steps. Five epochs"),
+        (
+            "rate too large",
+            ("1e-4", "1e-3"),
+            "at a rate of 0.001; one ten-thousandth",
+            (1, 1, 1, 0, 1),
+        ),
+        (
+            "two blocks",
+            ('["block7"]', '["block6", "block7"]'),
+            "the last block alone should train",
+            (1, 0, 1, 1, 1),
+        ),
+        ("one epoch", ("epochs=5", "epochs=1"), "took 4 steps. Five epochs", (1, 1, 1, 0, 1)),
+        (
+            "pictures up to 255",
+            ("split.images, split.labels", "255 * split.images, split.labels"),
+            "trained on pictures with values up to 255",
+            (1, 1, 1, 1, 0),
+        ),
+        (
+            "probabilities",
+            ("    model.compile(", "    model.add(keras.layers.Softmax())\n    model.compile("),
+            "the doctor still finds",
+            (0, 1, 1, 1, 1),
+        ),
     ],
     "ex4": [
         (
             "scored on the training data",
             ("held_out.images", "train.images", "held_out.labels", "train.labels"),
             "not on the pictures it learnt from",
+            (0, 0, 1),
         ),
         (
             "the worst, not the best",
             ("max(accuracy, key=accuracy.get)", "min(accuracy, key=accuracy.get)"),
             "Return the model that is best there",
+            (0, 1, 1),
         ),
         (
             "typed by hand",
@@ -340,38 +369,56 @@ def choose_depth(train, held_out):
             "not on the pictures it learnt from, and no number typed in",
         ),
         (
-            "always the deepest",
-            ("models[max(accuracy, key=accuracy.get)]", "models[3]"),
+            "always the probe",
+            ("models[max(accuracy, key=accuracy.get)]", "models[0]"),
             "Return the model that is best there",
+            (0, 1, 1),
         ),
         (
-            "BatchNorm drifts",
-            ("tl.unfreeze(model.layers[0], last=depth)", "model.layers[0].trainable = True"),
+            "everything unfrozen",
+            (
+                "unfreeze_blocks(model.layers[0], blocks[-depth:])",
+                "model.layers[0].trainable = True",
+            ),
             "statistics of BatchNorm drifted",
+            (2, 1, 0),
         ),
-        ("one epoch", ("epochs=5", "epochs=1"), "fitted for 1 epochs.*five epochs"),
+        ("one epoch", ("epochs=20", "epochs=1"), "fitted for 1 epochs.*twenty epochs", (2, 0, 0)),
+        (
+            "a rate that stays",
+            ("keras.optimizers.Adam(falling)", "keras.optimizers.Adam(1e-3)"),
+            "ended at a rate of 0.001; it should fall to zero",
+            (2, 1, 0),
+        ),
     ],
     "ex5": [
         (
             "shares the wrong way round",
             ("(1 - share) * a + share * b", "share * a + (1 - share) * b"),
             "at share 0.*measuring gives",
+            (0, 1, 0),
         ),
         (
             "best as hoped for",
-            'best = {"as they are": 0.5, "turned": 0.5}\n'
+            "best = {name: 0.5 for name in table}\n"
             'best["turned"] = 1.0 if table["turned"].idxmax() == 0.5 else 0.5',
             "your table says.*Report what was measured",
+            (2, 0, 1),
         ),
         (
             "figures typed by hand",
             'conclusion = "The mixture has 0.999, the ends 0.111. " + " ".join(dir(np)[:40])',
             "accuracies at least are expected",
+            (2, 1, 0),
         ),
         (
             "BatchNorm drifts",
-            ("tl.unfreeze(model.layers[0], last=7)", "model.layers[0].trainable = True"),
+            (
+                "unfreeze_blocks(model.layers[0], tl.blocks(model.layers[0]))",
+                "model.layers[0].trainable = True",
+            ),
             "statistics of BatchNorm differ",
+            (0, 1, 1),
         ),
     ],
 }

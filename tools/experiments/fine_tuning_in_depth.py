@@ -1,0 +1,302 @@
+"""GlyphNet fine-tuned on moved digits in twenty ways, each looked at from all sides.
+
+    python -m tools.experiments.fine_tuning_in_depth
+
+About an hour on two cores; two processes may share the numbers of labels (`… 5` and `… 50`). A row
+is a run: what of the network trains and how, and what became of it: accuracy on new digits, on
+digits that are noisy, blurred, faint or turned further, calibration, letters of the source that it
+still tells, weights that were trained, seconds. Every way tries the same three learning rates on
+`validation` (first draw, digits as they are) and then runs on five draws with the best. Each
+training lasts 400 steps, in which the rate falls to 0, and begins at the linear probe, unless its
+way says otherwise. Rows are written as they come; a run that stands in the table is not repeated.
+"""
+
+import sys
+import time
+
+import keras
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+from sklearn.linear_model import LogisticRegression
+
+import tlhelpers as tl
+from tlhelpers.images.move import move
+from tools.experiments.fine_tuning_digits import (
+    BATCH,
+    BLOCKS,
+    DRAWS,
+    EVERY,
+    FOLDER,
+    STEPS,
+    append,
+    noisy,
+)
+from tools.experiments.scratch_pictograms import HalfCosine
+
+RUNS = FOLDER / "fine_tuning_in_depth.csv"
+LABELS = (5, 50)
+RATES = (3e-4, 1e-3, 3e-3)
+NAMES = [f"block{number}" for number in range(1, BLOCKS + 1)]
+WAYS = {
+    **{f"last {n}": {"blocks": NAMES[-n:]} for n in range(1, BLOCKS + 1)},
+    "first block": {"blocks": NAMES[:1]},
+    "random head": {"head": "random"},  # all at once
+    "late layers faster": {"decay": 0.6},
+    "early layers faster": {"decay": 1 / 0.6},
+    "gradual": {"gradual": True},
+    "pulled back": {"pull": 1.0},  # L2-SP
+    "letters mixed in": {"replay": True},
+    "BatchNorm only": {"weights": ("gamma", "beta")},
+    "biases only": {"weights": ("beta", "bias")},
+    "adapters": {"adapters": 8},
+}
+MIXES = (0.25, 0.5, 0.75)  # of "last 7" with the probe
+KEY = ["part", "labels_per_class", "draw", "way", "rate"]
+SHIFTS = ("clean", "noisy", "blurred", "faint", "turned")
+RESULTS = [
+    *[f"validation_{name}" for name in SHIFTS],
+    *[f"test_{name}" for name in SHIFTS],
+    *["calibration_error", "letters", "trained", "validation_at_320", "seconds"],
+]
+
+
+def shifted(images, originals, seed):
+    """The pictures as they are, and as other cameras and hands would give them."""
+    return {
+        "clean": images,
+        "noisy": noisy(images, seed, strength=0.2),
+        "blurred": ndimage.gaussian_filter(images, (0, 1.2, 1.2, 0)),
+        "faint": 0.3 + 0.25 * images,
+        "turned": move(originals, seed + 10, turn=60),
+    }
+
+
+def calibration_error(probabilities, labels, bins=10):
+    """Mean distance of confidence and accuracy over bins of confidence (Guo et al., 2017)."""
+    sure, right = probabilities.max(1), probabilities.argmax(1) == labels
+    place = np.minimum((sure * bins).astype(int), bins - 1)
+    gaps = [abs((right - sure)[place == k].sum()) for k in range(bins)]
+    return sum(gaps) / len(labels)
+
+
+def with_adapters(network, width):
+    """The network with a bottleneck behind each block, which adds nothing at first.
+
+    Houlsby et al., "Parameter-efficient transfer learning for NLP" (2019).
+    """
+
+    def call(layer, *args, **kwargs):
+        x = layer(*args, **kwargs)
+        if not layer.name.endswith("_out"):
+            return x
+        inner = keras.layers.Dense(width, activation="relu", name=f"adapter_{layer.name}_in")(x)
+        last = keras.layers.Dense(
+            x.shape[-1], kernel_initializer="zeros", name=f"adapter_{layer.name}"
+        )
+        return keras.layers.Add(name=f"sum_{layer.name}")([x, last(inner)])
+
+    return keras.models.clone_model(network, call_function=call)
+
+
+class PullBack(keras.callbacks.Callback):
+    """Draws weights back to where they began, as far as the rate goes (L2-SP: Li et al., 2018)."""
+
+    def __init__(self, strength, variables, start):
+        super().__init__()
+        self.strength, self.pairs = strength, list(zip(variables, start, strict=True))
+
+    def on_train_batch_end(self, batch, logs=None):
+        share = self.strength * float(self.model.optimizer.learning_rate)
+        for variable, start in self.pairs:
+            variable.assign(variable - share * (variable - start))
+
+
+class Depths:
+    """The target, its shifts, the letters of the source, and the runs."""
+
+    def __init__(self):
+        self.task, self.digits = tl.load_task("moved"), tl.load_task("digits")
+        self.train = self.task.train
+        self.seen = {
+            part: (
+                shifted(getattr(self.task, part).images, getattr(self.digits, part).images, seed),
+                getattr(self.task, part).labels,
+            )
+            for seed, part in enumerate(("validation", "test"))
+        }
+        self.source = self.task.network()
+        self.learnt = self.source.get_weights()
+        self.features = self.source.predict(self.train.images, verbose=0)
+        prints = tl.glyphs.render(tl.glyphs.alphabet("latin")[:26])
+        colour = lambda x: np.repeat(x[..., None], 3, axis=-1).astype("float32")  # noqa: E731
+        self.prints = colour(prints)
+        self.asked = colour(np.concatenate([tl.glyphs.warp(prints, seed=s) for s in range(8)]))
+        self.old = colour(np.concatenate([tl.glyphs.warp(prints, seed=s) for s in range(20, 40)]))
+        self.kept = {}
+
+    def rows(self, labels_per_class, draw):
+        few = self.task.few(labels_per_class, draw)
+        return np.searchsorted(self.train.index, few.index)
+
+    def build(self, way, rows):
+        """The network and the model as they are at the start of a run."""
+        network = keras.models.clone_model(self.source)
+        network.set_weights(self.learnt)
+        x, y = self.features[rows], self.train.labels[rows]
+        if way.get("replay"):
+            letters = 10 + np.tile(np.arange(26), 20)
+            x = np.concatenate([x, self.source.predict(self.old, verbose=0)])
+            y = np.concatenate([y, letters])
+        if way.get("adapters"):
+            network = with_adapters(network, way["adapters"])
+            values = iter(self.learnt)
+            for layer in network.layers:
+                if layer.weights and not layer.name.startswith("adapter"):
+                    layer.set_weights([next(values) for _ in layer.weights])
+        head = keras.layers.Dense(36 if way.get("replay") else 10)
+        model = keras.Sequential([keras.Input(self.task.image_shape), network, head])
+        if way.get("head") != "random":
+            scale = x.std()
+            probe = LogisticRegression(max_iter=2000).fit(x / scale, y)
+            head.set_weights([probe.coef_.T / scale, probe.intercept_])
+        return network, model
+
+    def free(self, network, way):
+        """Let train what the way says."""
+        tl.unfreeze(network, blocks=way.get("blocks", NAMES))
+        if way.get("weights"):
+            network.trainable = True
+            for layer in network.layers:
+                for weight in layer.weights:
+                    weight.trainable = weight.name in way["weights"]
+        if way.get("adapters"):
+            network.trainable = True
+            for layer in network.layers:
+                layer.trainable = layer.name.startswith("adapter")
+
+    def train_in(self, way, labels_per_class, draw, rate, seed=None):
+        """The trained model, its validation accuracy before the last fifth, what trained."""
+        rows = self.rows(labels_per_class, draw)
+        keras.utils.set_random_seed(draw if seed is None else seed)
+        network, model = self.build(way, rows)
+        images, labels = self.train.images, self.train.labels
+        order = np.random.default_rng(draw if seed is None else seed)
+        batch = min(BATCH, len(rows))
+        picks = np.concatenate([order.permutation(rows) for _ in range(STEPS)])[: STEPS * batch]
+        if way.get("replay"):  # every other picture is a letter
+            images = np.concatenate([images, self.old])
+            labels = np.concatenate([labels, 10 + np.tile(np.arange(26), 20)])
+            old = len(self.train.images) + order.integers(len(self.old), size=len(picks))
+            picks, batch = np.stack([picks, old], 1).ravel(), 2 * batch
+        picks = picks.reshape(-1, EVERY * batch)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        falling, late = HalfCosine(rate, STEPS), np.nan
+        depths = [1, 2, 4, BLOCKS] if way.get("gradual") else [None]
+        for stage, part in enumerate(np.array_split(np.arange(len(picks)), len(depths))):
+            blocks = {"blocks": NAMES[-depths[stage] :]} if way.get("gradual") else {}
+            self.free(network, way | blocks)
+            optimizer = keras.optimizers.Adam(rate)
+            if way.get("decay"):
+                optimizer = tl.layerwise(optimizer, decay=way["decay"])
+            model.compile(optimizer, loss, jit_compile=False)
+            callbacks = [falling]
+            if way.get("pull"):
+                start = [weight.numpy() for weight in network.trainable_weights]
+                callbacks.append(PullBack(way["pull"], network.trainable_weights, start))
+            for k in part:
+                if k == len(picks) * 4 // 5:
+                    late = self.accuracy(model, "validation", "clean")
+                x, y = images[picks[k]], labels[picks[k]]
+                options = {"shuffle": False, "verbose": 0, "callbacks": callbacks}
+                model.fit(x, y, batch_size=batch, **options)
+        trained = sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
+        return model, late, trained
+
+    def answers(self, model, part, shift):
+        return model.predict(self.seen[part][0][shift], batch_size=300, verbose=0)[:, :10]
+
+    def accuracy(self, model, part, shift):
+        return np.mean(self.answers(model, part, shift).argmax(1) == self.seen[part][1])
+
+    def letters(self, network):
+        """How many bent letters have the print of the same letter nearest to them."""
+        known, asked = (network.predict(x, verbose=0) for x in (self.prints, self.asked))
+        known /= np.linalg.norm(known, axis=1, keepdims=True)
+        return np.mean((asked @ known.T).argmax(1) == np.tile(np.arange(26), 8))
+
+    def look(self, model):
+        """All that is measured of a trained model."""
+        found = {
+            f"{part}_{shift}": self.accuracy(model, part, shift)
+            for part in self.seen
+            for shift in SHIFTS
+        }
+        probabilities = keras.ops.softmax(self.answers(model, "validation", "clean")).numpy()
+        found["calibration_error"] = calibration_error(probabilities, self.seen["validation"][1])
+        return found | {"letters": self.letters(model.layers[0])}
+
+    def done(self, **key):
+        runs = pd.read_csv(RUNS) if RUNS.exists() else pd.DataFrame(columns=KEY)
+        return runs[(runs[list(key)] == pd.Series(key)).all(axis=1)]
+
+    def choose(self, name, labels_per_class):
+        """The rate that is best on validation in the first draw."""
+        for rate in RATES:
+            key = dict(zip(KEY, ("choice", labels_per_class, 0, name, rate), strict=True))
+            if self.done(**key).empty:
+                model, late, trained = self.train_in(WAYS[name], labels_per_class, 0, rate)
+                found = {"validation_clean": self.accuracy(model, "validation", "clean")}
+                self.write(key, found | {"validation_at_320": late, "trained": trained})
+        tried = self.done(part="choice", labels_per_class=labels_per_class, way=name)
+        return tried.loc[tried.validation_clean.idxmax(), "rate"]
+
+    def write(self, key, found):
+        append(RUNS, pd.DataFrame([key | found], columns=[*KEY, *RESULTS]))
+        print(key, found, flush=True)
+
+    def run(self, name, labels_per_class, draw, rate):
+        """A run of a way, with all that is measured of it."""
+        key = dict(zip(KEY, ("ways", labels_per_class, draw, name, rate), strict=True))
+        if not self.done(**key).empty:
+            return
+        start = time.perf_counter()
+        model, late, trained = self.train_in(WAYS[name], labels_per_class, draw, rate)
+        took = {"seconds": round(time.perf_counter() - start, 1)}
+        self.write(key, self.look(model) | {"trained": trained, "validation_at_320": late} | took)
+
+    def mixtures(self, labels_per_class, draw, rate):
+        """The probe, the network tuned from it, weights between them, and a soup of three."""
+        key = dict(zip(KEY, ("mixes", labels_per_class, draw, "", 0.0), strict=True))
+        if not self.done(**key | {"way": "soup of three"}).empty:
+            return
+        way = WAYS[f"last {BLOCKS}"]
+        _, model = self.build(way, self.rows(labels_per_class, draw))
+        before = model.get_weights()
+        tuned = [
+            self.train_in(way, labels_per_class, draw, rate, seed=draw + 100 * k)[0].get_weights()
+            for k in range(3)
+        ]
+        mixed = {"probe": before}
+        mixed |= {f"mix {mix}": tl.average_weights([before, tuned[0]], mix) for mix in MIXES}
+        mixed |= {"tuned": tuned[0], "soup of three": tl.average_weights(tuned)}
+        for name, weights in mixed.items():
+            model.set_weights(weights)
+            self.write(key | {"way": name}, self.look(model))
+
+
+def main():
+    tl.setup(seed=0)
+    depths = Depths()
+    for labels in map(int, sys.argv[1:] or LABELS):
+        for name in WAYS:
+            rate = depths.choose(name, labels)
+            for draw in range(DRAWS):
+                depths.run(name, labels, draw, rate)
+            if name == f"last {BLOCKS}":
+                for draw in range(DRAWS):
+                    depths.mixtures(labels, draw, rate)
+
+
+if __name__ == "__main__":
+    main()
