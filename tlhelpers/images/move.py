@@ -9,14 +9,28 @@ TURN = 20  # degrees at most, either way
 SCALE = (0.5, 0.8)  # of the side
 
 
-def move(images: np.ndarray, seed: int | Sequence[int] = 0, *, turn: float = TURN) -> np.ndarray:
-    """Return each picture turned by up to `turn` degrees, at 0.5 to 0.8 of its side, put anywhere.
-
-    What lies outside the picture is black. Pixels are interpolated once, bilinearly.
+def move(
+    images: np.ndarray,
+    seed: int | Sequence[int] = 0,
+    *,
+    turn: float = TURN,
+    scale: tuple[float, float] = SCALE,
+    shift: float | None = None,
+    order: int = 1,
+) -> np.ndarray:
+    """Return each picture turned, scaled and moved at random, on a black ground of its size.
 
     Parameters
     ----------
     images : float32 `[n, height, width, channels]`
+    turn : float
+        Degrees at most, either way.
+    scale : (float, float)
+        From and to which share of its side.
+    shift : float, optional
+        How far from the middle at most, as a share of the side; by default anywhere in the frame.
+    order : int
+        Of the splines by which pixels are interpolated: 0 takes the nearest one, 1 is bilinear.
 
     Examples
     --------
@@ -26,13 +40,14 @@ def move(images: np.ndarray, seed: int | Sequence[int] = 0, *, turn: float = TUR
     images, rng = np.asarray(images), np.random.default_rng(seed)
     moved = np.zeros_like(images)
     for image, out in zip(images, moved, strict=True):
-        angle, scale = np.radians(rng.uniform(-turn, turn)), rng.uniform(*SCALE)
+        angle, part = np.radians(rng.uniform(-turn, turn)), rng.uniform(*scale)
         sides = np.array(image.shape[:2])
         middle = (sides - 1) / 2
-        place = middle + rng.uniform(-0.5, 0.5, 2) * (1 - scale) * sides
-        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / scale
+        reach = (1 - part) / 2 if shift is None else shift
+        place = middle + rng.uniform(-1, 1, 2) * reach * sides
+        back = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / part
         for channel in range(image.shape[2]):
             out[..., channel] = ndimage.affine_transform(
-                image[..., channel], turn, middle - turn @ place, order=1
+                image[..., channel], back, middle - back @ place, order=order
             )
     return moved
