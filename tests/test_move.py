@@ -43,6 +43,18 @@ def test_turned_shrunk_and_put_anywhere():
     assert np.mean(edges) < 0.01  # a corner may touch the frame
 
 
+def test_a_little_or_not_at_all():
+    """Without any change the picture itself; a shift in the middle's reach, pixels as they are."""
+    images = np.random.default_rng(0).random((20, 16, 16, 3), np.float32)
+    np.testing.assert_allclose(move(images, turn=0, scale=(1, 1), shift=0), images, atol=1e-6)
+    image = np.zeros((200, 41, 41, 1), np.float32)
+    image[:, 20, 20] = 1
+    found = move(image, turn=90, scale=(1, 1), shift=0.1, order=0)[..., 0]
+    assert set(np.unique(found)) == {0, 1}
+    _, down, across = np.nonzero(found)
+    assert (np.abs(down - 20).max(), np.abs(across - 20).max()) == (4, 4)
+
+
 def test_another_size():
     """For another backbone each digit moves in the same way."""
     small = tl.load_task("moved").train

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -72,7 +73,7 @@ def _task(name, details, kinds, backbone, size):
     return Task(name, backbone, tuple(kinds), *parts, source, _TARGET, licence, **about)
 
 
-def pictogram_table(kinds: dict[str, Kind] = KINDS, **shares: float) -> pd.DataFrame:
+def pictogram_table(kinds: dict[str, Kind] = KINDS, **shares: Any) -> pd.DataFrame:
     """Return the pictograms of some kinds, in Unicode's order; `shares` go to `assign`.
 
     Columns are `name`, `full_name`, `kind`, `family`, `split`, and `file`, of OpenMoji.

@@ -1,5 +1,6 @@
 """Weights between those of several models of one form."""
 
+import numbers
 from collections.abc import Sequence
 
 import keras
@@ -46,10 +47,10 @@ def average_weights(
             )
     if mix is None:
         shares = np.full(len(weights), 1 / len(weights))
-    elif np.ndim(mix) == 0:
+    elif isinstance(mix, numbers.Real):
         if len(weights) != 2:
             raise ValueError(f"mix is one number, for two models; {len(weights)} are given.")
-        shares = np.array([1 - mix, mix], float)
+        shares = np.array([1 - float(mix), float(mix)])
     else:
         shares = np.asarray(mix, float)
     if shares.shape != (len(weights),) or not np.isclose(shares.sum(), 1):
