@@ -4,6 +4,15 @@ import numpy as np
 import pytest
 
 import tlhelpers as tl
+from tlhelpers.storage.find_module import data_dir
+
+TUNED = [path.stem for path in sorted(data_dir().glob("experiments/fine_tuning_*.csv"))]
+TUNED = [name for name in TUNED if not name.endswith("_curves")]
+KEY = {
+    "fine_tuning_digits": ["task", "part", "labels_per_class", "draw", "method", "setting"],
+    "fine_tuning_pictograms": ["part", "labels_per_class", "deal", "method", "setting"],
+    "fine_tuning_in_depth": ["part", "labels_per_class", "draw", "way", "rate"],
+}
 
 
 def test_rows_are_runs():
@@ -12,6 +21,33 @@ def test_rows_are_runs():
     assert {"labels_per_class", "draw", "validation", "test", "seconds"} <= set(runs)
     assert runs[["validation", "test"]].stack().between(0, 1).all()
     assert not runs.duplicated(["labels_per_class", "draw", "learning_rate", "augmented"]).any()
+
+
+@pytest.mark.parametrize("name", TUNED)
+def test_choices_leave_the_test_split_alone(name):
+    """No run twice; those by which settings are chosen have no figure on test, all others do."""
+    runs = tl.read_experiment(name)
+    assert not runs.duplicated(KEY[name]).any()
+    tests = [column for column in runs if column.startswith("test")]
+    chosen = runs.part == "choice"
+    assert runs.loc[chosen, tests].isna().all(axis=None)
+    assert runs.loc[~chosen, tests].notna().all(axis=None)
+
+
+@pytest.mark.parametrize("name", TUNED)
+def test_trained_to_the_end(name):
+    """The last fifth of the steps changes next to nothing, in the mean and in nearly every run."""
+    runs = tl.read_experiment(name)
+    if "validation_at_320" in runs:
+        at_end = "validation" if "validation" in runs else "validation_clean"
+        changed = (runs[at_end] - runs.validation_at_320).abs().dropna()
+    elif not (data_dir() / "experiments" / f"{name}_curves.csv").exists():
+        pytest.skip("its runs are not finished: make experiments")
+    else:
+        curves = tl.read_experiment(f"{name}_curves").groupby(KEY[name]).validation
+        changed = curves.apply(lambda curve: abs(curve.iloc[-1] - curve.iloc[-4]))
+    assert changed.mean() < 0.01
+    assert changed.quantile(0.9) < 0.03
 
 
 def test_unknown_name_is_answered_with_the_known_ones():
