@@ -1,5 +1,7 @@
 """Stored experiments: tables that travel with the package."""
 
+import importlib
+
 import numpy as np
 import pytest
 
@@ -8,11 +10,11 @@ from tlhelpers.storage.find_module import data_dir
 
 TUNED = [path.stem for path in sorted(data_dir().glob("experiments/fine_tuning_*.csv"))]
 TUNED = [name for name in TUNED if not name.endswith("_curves")]
-KEY = {
-    "fine_tuning_digits": ["task", "part", "labels_per_class", "draw", "method", "setting"],
-    "fine_tuning_pictograms": ["part", "labels_per_class", "deal", "method", "setting"],
-    "fine_tuning_in_depth": ["part", "labels_per_class", "draw", "way", "rate"],
-}
+
+
+def key_of(name):
+    """The columns that tell one run of an experiment from another, as its script has them."""
+    return importlib.import_module(f"tools.experiments.{name}").KEY
 
 
 def test_rows_are_runs():
@@ -27,7 +29,7 @@ def test_rows_are_runs():
 def test_choices_leave_the_test_split_alone(name):
     """No run twice; those by which settings are chosen have no figure on test, all others do."""
     runs = tl.read_experiment(name)
-    assert not runs.duplicated(KEY[name]).any()
+    assert not runs.duplicated(key_of(name)).any()
     tests = [column for column in runs if column.startswith("test")]
     chosen = runs.part == "choice"
     assert runs.loc[chosen, tests].isna().all(axis=None)
@@ -44,7 +46,7 @@ def test_trained_to_the_end(name):
     elif not (data_dir() / "experiments" / f"{name}_curves.csv").exists():
         pytest.skip("its runs are not finished: make experiments")
     else:
-        curves = tl.read_experiment(f"{name}_curves").groupby(KEY[name]).validation
+        curves = tl.read_experiment(f"{name}_curves").groupby(key_of(name)).validation
         changed = curves.apply(lambda curve: abs(curve.iloc[-1] - curve.iloc[-4]))
     assert changed.mean() < 0.01
     assert changed.quantile(0.9) < 0.03

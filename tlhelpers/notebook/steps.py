@@ -54,7 +54,6 @@ def four_steps(
     --------
     >>> ax = four_steps(3, heads=("head:\\n20 letters", "new head:\\n10 digits"))
     """
-    chosen = range(1, 5) if step is None else [whole_number(step, "step", 1, len(FOUR))]
     old, new = heads
     network, after, none = [*parts, old], [*parts, new], (None, None)
     rows = {
@@ -63,7 +62,7 @@ def four_steps(
         3: Row(states_of([*network, new], frozen=parts, removed=[old]), none, (new,), heads),
         4: Row(states_of(after, frozen=parts, trained=[new]), ends, (new,), heads),
     }
-    return _draw(FOUR, rows, {1: 1.6, 2: 1.9, 3: 1.8 + LIFT, 4: 1.9}, chosen, ax)
+    return _draw(FOUR, rows, {1: 1.6, 2: 1.9, 3: 1.8 + LIFT, 4: 1.9}, step, ax)
 
 
 def five_steps(
@@ -96,7 +95,6 @@ def five_steps(
     --------
     >>> ax = five_steps(4, last=2)
     """
-    chosen = range(1, 6) if step is None else [whole_number(step, "step", 1, len(FIVE))]
     cut = len(parts) - whole_number(last, "last", 1, len(parts))
     network, none = [*parts, head], (None, None)
     free = [*parts[cut:], head]
@@ -107,17 +105,18 @@ def five_steps(
         4: Row(states_of(network, frozen=parts[:cut], trained=free), none, tuple(parts[cut:])),
         5: Row(states_of(network, frozen=parts[:cut], trained=free), ends, tuple(free)),
     }
-    return _draw(FIVE, rows, dict.fromkeys(range(2, 6), 1.9) | {1: 1.6}, chosen, ax)
+    return _draw(FIVE, rows, dict.fromkeys(range(2, 6), 1.9) | {1: 1.6}, step, ax)
 
 
 def _draw(
     names: Mapping[str, str],
     rows: Mapping[int, Row],
     heights: Mapping[int, float],
-    chosen: Sequence[int],
+    step: int | None,
     ax: Axes | None,
 ) -> Axes:
-    """Draw the chosen steps below one another; all begin where the last does, behind its end."""
+    """Draw a step, or all below one another; all begin where the last does, behind its end."""
+    chosen = list(rows) if step is None else [whole_number(step, "step", 1, len(rows))]
     top, texts, last = sum(heights[k] for k in chosen), [], rows[len(rows)]
     ax = shapes.canvas(last.width(), top, ax)
     for k in chosen:

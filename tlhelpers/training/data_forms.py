@@ -86,7 +86,7 @@ def counted(data: Any, batch_size: int | None, least: int = 1) -> tuple[Any, int
     pair, size = as_pair(data), batch_size or 32
     if pair is not None:
         count = len(pair[1])
-        times = -(-least * size // count) if count < least * size else 1
+        times = -(-least * size // count)
         return _repeated(pair, times), -(-count * times // size), times
     count = int(data.cardinality())
     if count == tf.data.INFINITE_CARDINALITY:

@@ -208,9 +208,9 @@ def _train(model, data, validation, loss, rate, epochs, fit_part, fit):
     before = model.evaluate(**held_out, verbose=0, return_dict=True)
     pair = (held_out["x"], held_out["y"]) if "y" in held_out else held_out["x"]
     history = fit_part(model, data, epochs, validation_data=pair, **fit)
-    after = {name: history.history.get(f"val_{name}", [np.nan])[-1] for name in before}
     name, sign = ("accuracy", 1) if "accuracy" in before else ("loss", -1)
-    if not sign * after[name] >= sign * before[name]:
+    after = history.history.get(f"val_{name}", [np.nan])[-1]
+    if not sign * after >= sign * before[name]:
         model.set_weights(start)
     return history
 

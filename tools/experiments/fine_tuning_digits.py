@@ -14,7 +14,6 @@ which the rate falls to 0. Rows are written as they come; a run that stands ther
 
 import sys
 import time
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -24,9 +23,8 @@ from sklearn.svm import SVC
 
 import tlhelpers as tl
 from tlhelpers.images.move import move
-from tools.experiments.scratch_pictograms import HalfCosine
+from tools.experiments.runs import FOLDER, HalfCosine, append, rows_with
 
-FOLDER = Path(__file__).parents[2] / "data" / "experiments"
 RUNS, CURVES = FOLDER / "fine_tuning_digits.csv", FOLDER / "fine_tuning_digits_curves.csv"
 LABELS = {"digits": (2, 5, 10, 20, 50), "noisy": (2, 5, 10, 20, 50), "moved": (2, 5, 10, 30, 60)}
 BATCH, STEPS, EVERY = 16, 400, 20
@@ -46,6 +44,10 @@ SETTINGS = {
     "from scratch": [{"rate": r, "augmented": a} for a in BOTH for r in (3e-4, 1e-3, 3e-3)],
 }
 KEY = ["task", "part", "labels_per_class", "draw", "method", "setting"]
+RESULTS = [
+    *["validation", "test", "validation_at_320", "best_loss_at", "validation_at_best_loss"],
+    "seconds",
+]
 
 
 def noisy(images, seed, strength=0.5):
@@ -57,6 +59,18 @@ def noisy(images, seed, strength=0.5):
 def name_of(setting):
     """`{"last": 2, "rate": 0.001}` as `last 2, rate 0.001`."""
     return ", ".join(f"{key} {value}" for key, value in setting.items())
+
+
+def rows_of(task, labels_per_class, draw):
+    """Places in `train` of the pictures of a draw."""
+    return np.searchsorted(task.train.index, task.few(labels_per_class, draw).index)
+
+
+def probe_weights(features, labels):
+    """What a `Dense` head takes as its weights, to be a logistic regression on features."""
+    scale = features.std()
+    found = LogisticRegression(max_iter=2000).fit(features / scale, labels)
+    return [found.coef_.T / scale, found.intercept_]
 
 
 class Laboratory:
@@ -80,10 +94,6 @@ class Laboratory:
         self.features = [np.stack(features), *both]
         pixels = np.stack([tl.raw_pixels(look) for look in self.looks])
         self.pixels = [pixels, *(tl.raw_pixels(images) for images in self.images[1:])]
-
-    def rows(self, labels_per_class, draw):
-        few = self.task.few(labels_per_class, draw)
-        return np.searchsorted(self.task.train.index, few.index)
 
     def solve(self, inputs, rows, augmented, C=1.0, svm=None):
         """Accuracy on validation and test of a classifier on vectors."""
@@ -131,9 +141,7 @@ class Laboratory:
         if batch_norm == "adapt":
             tl.adapt_batch_norm(network, self.images[0])  # all pictures of train, no labels
             features = network.predict(self.images[0], verbose=0)
-        found, scale = LogisticRegression(max_iter=2000), features.std()
-        found.fit(features[rows] / scale, self.labels[0][rows])
-        head.set_weights([found.coef_.T / scale, found.intercept_])
+        head.set_weights(probe_weights(features[rows], self.labels[0][rows]))
 
     def train(
         self,
@@ -170,18 +178,19 @@ class Laboratory:
 
     def run(self, part, labels_per_class, draw, method, setting):
         """One run, unless its row is there: to choose settings, or with its figure on test."""
-        key = (self.name, part, labels_per_class, draw, method, name_of(setting))
-        done = pd.read_csv(RUNS) if RUNS.exists() else pd.DataFrame(columns=KEY)
-        if (done[KEY] == pd.Series(dict(zip(KEY, key, strict=True)))).all(axis=1).any():
+        values = (self.name, part, labels_per_class, draw, method, name_of(setting))
+        key = dict(zip(KEY, values, strict=True))
+        if not rows_with(RUNS, **key).empty:
             return
-        rows, start, curve = self.rows(labels_per_class, draw), time.perf_counter(), None
+        start, curve = time.perf_counter(), None
+        rows = rows_of(self.task, labels_per_class, draw)
         if method in ("probe", "raw pixels"):
             inputs = self.features if method == "probe" else self.pixels
             validation, test = self.solve(inputs, rows, **setting)
         else:
             scratch = method == "from scratch"
             (validation, test), curve = self.train(rows, draw, scratch=scratch, **setting)
-        row = dict(zip(KEY, key, strict=True)) | {"validation": validation}
+        row = key | {"validation": validation}
         row["test"] = np.nan if part == "choice" else test
         if curve is not None:
             row["validation_at_320"] = curve.validation[curve.step.eq(320)].item()
@@ -190,7 +199,7 @@ class Laboratory:
         row["seconds"] = round(time.perf_counter() - start, 1)
         append(RUNS, pd.DataFrame([row], columns=[*KEY, *RESULTS]))
         if curve is not None and part != "choice" and draw < 2:
-            append(CURVES, curve.assign(**dict(zip(KEY, key, strict=True)))[[*KEY, *curve.columns]])
+            append(CURVES, curve.assign(**key)[[*KEY, *curve.columns]])
         print(row, flush=True)
 
     def best(self, method, labels_per_class):
@@ -199,29 +208,14 @@ class Laboratory:
         for draw in range(CHOOSE_ON):
             for setting in SETTINGS[method]:
                 self.run("choice", at, draw, method, setting)
-        tried = pd.read_csv(RUNS).query(
-            "task == @self.name and part == 'choice' and labels_per_class == @at"
-            " and method == @method"
-        )
+        these = {"task": self.name, "part": "choice", "labels_per_class": at, "method": method}
+        tried = rows_with(RUNS, **these)
         name = tried.groupby("setting", sort=False).validation.mean().idxmax()
         return next(each for each in SETTINGS[method] if name_of(each) == name)
 
 
-RESULTS = [
-    *["validation", "test", "validation_at_320", "best_loss_at", "validation_at_best_loss"],
-    "seconds",
-]
-
-
-def append(path, rows):
-    text = rows.round(4).to_csv(header=not path.exists(), index=False)
-    with path.open("a") as file:
-        file.write(text)
-
-
 def main():
     tl.setup(seed=0)
-    FOLDER.mkdir(exist_ok=True)
     for name in sys.argv[1:] or LABELS:
         laboratory = Laboratory(name)
         for method in SETTINGS:

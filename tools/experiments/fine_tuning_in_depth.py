@@ -18,7 +18,6 @@ import keras
 import numpy as np
 import pandas as pd
 from scipy import ndimage
-from sklearn.linear_model import LogisticRegression
 
 import tlhelpers as tl
 from tlhelpers.images.move import move
@@ -27,12 +26,12 @@ from tools.experiments.fine_tuning_digits import (
     BLOCKS,
     DRAWS,
     EVERY,
-    FOLDER,
     STEPS,
-    append,
     noisy,
+    probe_weights,
+    rows_of,
 )
-from tools.experiments.scratch_pictograms import HalfCosine
+from tools.experiments.runs import FOLDER, HalfCosine, append, rows_with
 
 RUNS = FOLDER / "fine_tuning_in_depth.csv"
 LABELS = (5, 50)
@@ -116,11 +115,11 @@ class Depths:
     """The target, its shifts, the letters of the source, and the runs."""
 
     def __init__(self):
-        self.task, self.digits = tl.load_task("moved"), tl.load_task("digits")
+        self.task, digits = tl.load_task("moved"), tl.load_task("digits")
         self.train = self.task.train
         self.seen = {
             part: (
-                shifted(getattr(self.task, part).images, getattr(self.digits, part).images, seed),
+                shifted(getattr(self.task, part).images, getattr(digits, part).images, seed),
                 getattr(self.task, part).labels,
             )
             for seed, part in enumerate(("validation", "test"))
@@ -133,11 +132,6 @@ class Depths:
         self.prints = colour(prints)
         self.asked = colour(np.concatenate([tl.glyphs.warp(prints, seed=s) for s in range(8)]))
         self.old = colour(np.concatenate([tl.glyphs.warp(prints, seed=s) for s in range(20, 40)]))
-        self.kept = {}
-
-    def rows(self, labels_per_class, draw):
-        few = self.task.few(labels_per_class, draw)
-        return np.searchsorted(self.train.index, few.index)
 
     def build(self, way, rows):
         """The network and the model as they are at the start of a run."""
@@ -157,9 +151,7 @@ class Depths:
         head = keras.layers.Dense(36 if way.get("replay") else 10)
         model = keras.Sequential([keras.Input(self.task.image_shape), network, head])
         if way.get("head") != "random":
-            scale = x.std()
-            probe = LogisticRegression(max_iter=2000).fit(x / scale, y)
-            head.set_weights([probe.coef_.T / scale, probe.intercept_])
+            head.set_weights(probe_weights(x, y))
         return network, model
 
     def free(self, network, way):
@@ -177,7 +169,7 @@ class Depths:
 
     def train_in(self, way, labels_per_class, draw, rate, seed=None):
         """The trained model, its validation accuracy before the last fifth, what trained."""
-        rows = self.rows(labels_per_class, draw)
+        rows = rows_of(self.task, labels_per_class, draw)
         keras.utils.set_random_seed(draw if seed is None else seed)
         network, model = self.build(way, rows)
         images, labels = self.train.images, self.train.labels
@@ -227,28 +219,25 @@ class Depths:
 
     def look(self, model):
         """All that is measured of a trained model."""
-        found = {
-            f"{part}_{shift}": self.accuracy(model, part, shift)
-            for part in self.seen
-            for shift in SHIFTS
-        }
-        probabilities = keras.ops.softmax(self.answers(model, "validation", "clean")).numpy()
-        found["calibration_error"] = calibration_error(probabilities, self.seen["validation"][1])
+        found = {}
+        for part, (_, labels) in self.seen.items():
+            for shift in SHIFTS:
+                answers = self.answers(model, part, shift)
+                found[f"{part}_{shift}"] = np.mean(answers.argmax(1) == labels)
+                if (part, shift) == ("validation", "clean"):
+                    probabilities = keras.ops.softmax(answers).numpy()
+                    found["calibration_error"] = calibration_error(probabilities, labels)
         return found | {"letters": self.letters(model.layers[0])}
-
-    def done(self, **key):
-        runs = pd.read_csv(RUNS) if RUNS.exists() else pd.DataFrame(columns=KEY)
-        return runs[(runs[list(key)] == pd.Series(key)).all(axis=1)]
 
     def choose(self, name, labels_per_class):
         """The rate that is best on validation in the first draw."""
         for rate in RATES:
             key = dict(zip(KEY, ("choice", labels_per_class, 0, name, rate), strict=True))
-            if self.done(**key).empty:
+            if rows_with(RUNS, **key).empty:
                 model, late, trained = self.train_in(WAYS[name], labels_per_class, 0, rate)
                 found = {"validation_clean": self.accuracy(model, "validation", "clean")}
                 self.write(key, found | {"validation_at_320": late, "trained": trained})
-        tried = self.done(part="choice", labels_per_class=labels_per_class, way=name)
+        tried = rows_with(RUNS, part="choice", labels_per_class=labels_per_class, way=name)
         return tried.loc[tried.validation_clean.idxmax(), "rate"]
 
     def write(self, key, found):
@@ -258,7 +247,7 @@ class Depths:
     def run(self, name, labels_per_class, draw, rate):
         """A run of a way, with all that is measured of it."""
         key = dict(zip(KEY, ("ways", labels_per_class, draw, name, rate), strict=True))
-        if not self.done(**key).empty:
+        if not rows_with(RUNS, **key).empty:
             return
         start = time.perf_counter()
         model, late, trained = self.train_in(WAYS[name], labels_per_class, draw, rate)
@@ -268,10 +257,10 @@ class Depths:
     def mixtures(self, labels_per_class, draw, rate):
         """The probe, the network tuned from it, weights between them, and a soup of three."""
         key = dict(zip(KEY, ("mixes", labels_per_class, draw, "", 0.0), strict=True))
-        if not self.done(**key | {"way": "soup of three"}).empty:
+        if not rows_with(RUNS, **key | {"way": "soup of three"}).empty:
             return
         way = WAYS[f"last {BLOCKS}"]
-        _, model = self.build(way, self.rows(labels_per_class, draw))
+        _, model = self.build(way, rows_of(self.task, labels_per_class, draw))
         before = model.get_weights()
         tuned = [
             self.train_in(way, labels_per_class, draw, rate, seed=draw + 100 * k)[0].get_weights()

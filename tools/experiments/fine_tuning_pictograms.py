@@ -7,13 +7,11 @@ it is and in seven other looks (mirrored, moved, enlarged). Frozen features of f
 pixels get a logistic regression, fine-tuning begins at the probe of the last block and changes all
 from block 5 or block 6 on. Its settings are chosen on `validation`, on the first deal of the
 families, at twenty labels a class for few and with all labels for many; the strength of a
-regression, and the block, on the validation data of each deal. Each training lasts
-600 steps, in which the rate falls to 0. Rows are written as they
-come, and a run that stands in the table already is not repeated.
+regression, and the block, on the validation data of each deal. Each training lasts 600 steps, in
+which the rate falls to 0. Rows are written as they come; a run that stands there is not repeated.
 """
 
 import time
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -21,9 +19,8 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 import tlhelpers as tl
-from tools.experiments.scratch_pictograms import HalfCosine
+from tools.experiments.runs import FOLDER, HalfCosine, append, rows_with
 
-FOLDER = Path(__file__).parents[2] / "data" / "experiments"
 RUNS, CURVES = FOLDER / "fine_tuning_pictograms.csv", FOLDER / "fine_tuning_pictograms_curves.csv"
 LABELS = (5, 10, 20, 40, 0)  # a class, as far as it has so many; 0 is all
 DEALS = 3  # of families into splits
@@ -171,11 +168,8 @@ class Runs:
 
     def run(self, part, labels_per_class, deal, method, setting=""):
         key = dict(zip(KEY, (part, labels_per_class, deal, method, setting), strict=True))
-        done = (
-            pd.read_csv(RUNS, keep_default_na=False) if RUNS.exists() else pd.DataFrame(columns=KEY)
-        )
         known = KEY if setting else KEY[:-1]  # of a regression the setting is found, not given
-        if (done[known] == pd.Series({name: key[name] for name in known})).all(axis=1).any():
+        if not rows_with(RUNS, **{name: key[name] for name in known}).empty:
             return
         here, start = self.deal(deal), time.perf_counter()
         rows = here.rows(labels_per_class)
@@ -200,17 +194,12 @@ class Runs:
         at = FEW if 0 < labels_per_class <= FEW else 0
         for first, rate in SETTINGS:
             self.run("choice", at, 0, "fine-tuned", f"{first}, rate {rate}")
-        tried = pd.read_csv(RUNS).query("part == 'choice' and labels_per_class == @at")
+        tried = rows_with(RUNS, part="choice", labels_per_class=at)
         return tried.loc[tried.validation.idxmax(), "setting"]
-
-
-def append(path, rows):
-    rows.round(4).to_csv(path, mode="a", header=not path.exists(), index=False)
 
 
 def main():
     tl.setup(seed=0)
-    FOLDER.mkdir(exist_ok=True)
     runs = Runs()
     settings = {labels: runs.best(labels) for labels in LABELS}
     for deal in range(DEALS):

@@ -11,15 +11,14 @@ table already is not repeated. `data/experiments/scratch_pictograms.csv` has a r
 """
 
 import time
-from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
 
 import tlhelpers as tl
+from tools.experiments.runs import FOLDER, HalfCosine, append, rows_with
 
-FOLDER = Path(__file__).parents[2] / "data" / "experiments"
 RUNS, CURVES = FOLDER / "scratch_pictograms.csv", FOLDER / "scratch_pictograms_curves.csv"
 STEPS = {10: 600, 1: 60, 5: 300, 20: 600}  # for labels a class
 BATCH, EVERY, DRAWS = 16, 20, 5
@@ -46,19 +45,6 @@ def build(task, augmented):
     x = keras.layers.Dropout(0.2)(network(x))
     head = keras.layers.Dense(len(task.class_names), kernel_initializer="zeros")
     return keras.Model(pictures, head(x))
-
-
-class HalfCosine(keras.callbacks.Callback):
-    """The learning rate falls along half a cosine wave, from `start` to 0 in `steps`."""
-
-    def __init__(self, start, steps):
-        super().__init__()
-        self.start, self.steps, self.step = start, steps, 0
-
-    def on_train_batch_begin(self, batch, logs=None):
-        rate = self.start * (1 + np.cos(np.pi * self.step / self.steps)) / 2
-        self.model.optimizer.learning_rate.assign(rate)
-        self.step += 1
 
 
 class Trainer:
@@ -110,10 +96,6 @@ class Trainer:
         return key | found | effort, [key | row for row in curve]
 
 
-def append(path, rows):
-    pd.DataFrame(rows).round(4).to_csv(path, mode="a", header=not path.exists(), index=False)
-
-
 def best_recipes(draws, count):
     """The recipes that are best on validation in the mean of these draws, which all have run."""
     runs = pd.read_csv(RUNS).query(f"labels_per_class == {CHOOSE_AT} and draw < {draws}")
@@ -123,20 +105,18 @@ def best_recipes(draws, count):
 
 def main():
     tl.setup(seed=0)
-    FOLDER.mkdir(exist_ok=True)
     task = tl.load_task("pictograms")
     trainers = {}
 
     def run(labels_per_class, draw, rate, augmented):
-        done = pd.read_csv(RUNS) if RUNS.exists() else pd.DataFrame(columns=KEY)
         wanted = dict(zip(KEY, (labels_per_class, draw, rate, augmented), strict=True))
-        if (done[KEY] == pd.Series(wanted)).all(axis=1).any():
+        if not rows_with(RUNS, **wanted).empty:
             return
         if augmented not in trainers:
             trainers[augmented] = Trainer(task, augmented)
         row, curve = trainers[augmented].run(labels_per_class, draw, rate)
-        append(RUNS, [row])
-        append(CURVES, curve)
+        append(RUNS, pd.DataFrame([row]))
+        append(CURVES, pd.DataFrame(curve))
         print(row, flush=True)
 
     for augmented in (False, True):
