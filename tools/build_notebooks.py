@@ -43,6 +43,7 @@ PICTOGRAMS = (
 PACKAGES = {
     "01_first_transfer.ipynb": PICTOGRAMS,
     "02_feature_extraction.ipynb": PICTOGRAMS,
+    "03_partial_fine_tuning.ipynb": PICTOGRAMS,
     "hw1_feature_extraction.ipynb": PICTOGRAMS,
 }
 

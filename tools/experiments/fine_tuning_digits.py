@@ -244,15 +244,16 @@ def main():
         if name == "digits":
             continue
         for labels in (5, 50):
+            best = laboratory.best("fine-tuned", labels)
             for batch_norm in ("frozen", "update", "adapt"):
-                for draw in range(3):
-                    setting = {"rate": 1e-3, "batch_norm": batch_norm}
+                for draw in range(DRAWS):
+                    setting = best | {"batch_norm": batch_norm}
                     laboratory.run("BatchNorm", labels, draw, "fine-tuned", setting)
         for labels in (5, 50) if name == "moved" else ():
+            rate = laboratory.best("fine-tuned", labels)["rate"]
             for more in ({}, {"weight_decay": 0.1}, {"augmented": True}):
-                for draw in range(3):
-                    setting = {"rate": 1e-3, **more}
-                    laboratory.run("overfitting", labels, draw, "fine-tuned", setting)
+                for draw in range(DRAWS):
+                    laboratory.run("overfitting", labels, draw, "fine-tuned", {"rate": rate} | more)
 
 
 if __name__ == "__main__":
