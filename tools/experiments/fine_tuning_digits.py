@@ -46,8 +46,8 @@ SETTINGS = {
 }
 KEY = ["task", "part", "labels_per_class", "draw", "method", "setting"]
 RESULTS = [
-    *["validation", "test", "validation_at_320", "best_loss_at", "validation_at_best_loss"],
-    "seconds",
+    *["labels", "validation", "test", "seconds"],
+    *["validation_at_320", "best_loss_at", "validation_at_best_loss"],
 ]
 
 
@@ -200,7 +200,7 @@ class Laboratory:
         else:
             scratch = method == "from scratch"
             (validation, test), curve = self.train(rows, draw, scratch=scratch, **setting)
-        row = key | {"validation": validation}
+        row = key | {"labels": len(rows), "validation": validation}
         row["test"] = np.nan if part == "choice" else test
         if curve is not None:
             row["validation_at_320"] = curve.validation[curve.step.eq(320)].item()

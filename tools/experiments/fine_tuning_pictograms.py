@@ -24,14 +24,14 @@ from tools.experiments.runs import FOLDER, HalfCosine, append, rows_with
 
 RUNS, CURVES = FOLDER / "fine_tuning_pictograms.csv", FOLDER / "fine_tuning_pictograms_curves.csv"
 LABELS = (5, 10, 20, 40, 0)  # a class, as far as it has so many; 0 is all
-DEALS = 3  # of families into splits
+DEALS = 3  # of families into splits; column `draw` of the table
 LOOKS = 8
 BATCH, STEPS, EVERY = 16, 600, 50
 FEW = 20  # labels a class, up to which settings are those that were best at so many
 FROZEN = ("block4c", "block5c", "block6d", "block7a", "top")
 STRENGTHS = (1e-3, 1e-2, 0.1, 1.0)
 SETTINGS = [(first, rate) for first in ("block5a", "block6a") for rate in (1e-4, 3e-4)]
-KEY = ["part", "labels_per_class", "deal", "method", "setting"]
+KEY = ["task", "part", "labels_per_class", "draw", "method", "setting"]
 RESULTS = ["labels", "validation", "test", "seconds"]
 
 
@@ -168,7 +168,8 @@ class Runs:
         return self.deals[number]
 
     def run(self, part, labels_per_class, deal, method, setting=""):
-        key = dict(zip(KEY, (part, labels_per_class, deal, method, setting), strict=True))
+        values = ("drawings", part, labels_per_class, deal, method, setting)
+        key = dict(zip(KEY, values, strict=True))
         known = KEY if setting else KEY[:-1]  # of a regression the setting is found, not given
         if not rows_with(RUNS, **{name: key[name] for name in known}).empty:
             return
