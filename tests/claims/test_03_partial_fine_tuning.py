@@ -7,8 +7,6 @@ from stored import stored
 
 import tlhelpers as tl
 
-TARGETS = ["digits", "noisy", "moved", "drawings"]
-
 
 @pytest.fixture(scope="module")
 def found():
@@ -39,7 +37,9 @@ def by_way(runs, part, pattern, column="validation"):
     """Means of runs told apart by a word in their setting: a column for each number of labels."""
     some = runs[runs.part == part]
     way = some.setting.str.extract(pattern)[0].fillna("plain")
-    return some.assign(way=way).groupby(["task", "way", "labels_per_class"])[column].mean().unstack()
+    return (
+        some.assign(way=way).groupby(["task", "way", "labels_per_class"])[column].mean().unstack()
+    )
 
 
 def test_few_steps_do_not_pay(found):
@@ -52,7 +52,7 @@ def test_live_curve_dips_and_climbs(found):
     live = np.asarray(found.live)
     assert live[0] < found.start
     assert live[-1] > found.start + 0.02
-    assert np.ptp(live[-3:]) <= 0.01
+    assert np.ptp(live[-3:]) <= 0.02
 
 
 def test_stored_curves_dip_and_climb(methods):
@@ -71,7 +71,7 @@ def test_live_run_lies_where_the_stored_ones_do(found, methods):
     """On validation and on test, within two points."""
     known = "task == 'moved' and labels_per_class == 30 and method == 'fine-tuned'"
     same = methods.query(known)
-    assert same.validation.min() - 0.02 < found.live[-1] < same.validation.max() + 0.03
+    assert same.validation.min() - 0.02 < list(found.live)[-1] < same.validation.max() + 0.03
     assert same.test.min() - 0.02 < found.live_test < same.test.max() + 0.02
 
 
@@ -145,7 +145,7 @@ def test_batch_norm_of_the_target(found):
 
 @pytest.mark.parametrize("column", ["validation", "test"])
 def test_batch_norm_in_fine_tuning(runs, column):
-    """With five labels a class the ways lie apart, in an order that differs; with fifty they don't."""
+    """With five labels a class the ways lie apart, each target in its order; with fifty hardly."""
     means = by_way(runs, "BatchNorm", "batch_norm ([a-z]+)", column)
     moved, noisy = means.loc["moved"], means.loc["noisy"]
     assert moved[5].idxmax() == "update"
@@ -154,3 +154,57 @@ def test_batch_norm_in_fine_tuning(runs, column):
     assert noisy[5].median() == noisy[5]["frozen"]
     assert min(np.ptp(moved[5]), np.ptp(noisy[5])) > 0.04
     assert max(np.ptp(moved[50]), np.ptp(noisy[50])) < 0.03
+
+
+@pytest.mark.parametrize("column", ["validation", "test"])
+def test_digits_near_the_source(methods, column):
+    """With twenty labels fine-tuning loses points; then all are level."""
+    means = gains(methods, column).loc["digits"].groupby("labels_per_class").mean()
+    assert means["fine-tuned"][2] < -2
+    assert means["fine-tuned"][[10, 50]].abs().max() < 1
+    assert means["gentle recipe"].min() > -0.5
+    recipe = methods.query("task == 'digits' and method == 'gentle recipe'")
+    reached = recipe.groupby("labels_per_class").test.mean()
+    assert reached[10] >= 0.97
+    assert reached[50] >= 0.98
+
+
+def test_drawings_on_validation(methods):
+    """The probe is far ahead with thirty labels, and within a few points from 120 on."""
+    means = gains(methods, "validation").loc["drawings"].groupby("labels_per_class").mean()
+    assert means["fine-tuned"][5] < -5
+    assert means["fine-tuned"][[20, 40, 0]].abs().max() < 3
+    assert means["fine-tuned"][0] < 0
+
+
+def test_drawings_on_test(methods):
+    """Behind with thirty labels, ahead from sixty on; with all labels by points in each deal."""
+    won = gains(methods).loc["drawings", "fine-tuned"]
+    means = won.groupby("labels_per_class").mean()
+    assert means[5] < 0
+    assert means[[10, 20, 40, 0]].min() > 0
+    assert means[0] >= 4
+    assert won[0].min() > 0
+
+
+def test_gentle_recipe(methods):
+    """On digits within two points of the probe; on drawings level with that of its own block."""
+    on_validation = gains(methods, "validation")["gentle recipe"]
+    means = on_validation.groupby(["task", "labels_per_class"]).mean()
+    assert means[["digits", "noisy", "moved"]].min() > -2
+    assert means["drawings"].max() < 0
+    same_block = gains(methods, over="frozen, last block").loc["drawings", "gentle recipe"]
+    assert same_block.groupby("labels_per_class").mean().min() > -0.5
+    full = on_validation.loc[["moved"]].groupby("labels_per_class").mean()
+    tuned = (
+        gains(methods, "validation").loc["moved", "fine-tuned"].groupby("labels_per_class").mean()
+    )
+    assert (tuned[[10, 30, 60]] > full[[10, 30, 60]]).all()
+
+
+def test_key_figures(found, methods):
+    """What the README shows is what the section on test says."""
+    won = gains(methods)["fine-tuned"].groupby(["task", "labels_per_class"]).mean()
+    assert found.key.test_points_won_moved_600_labels == pytest.approx(won["moved", 60])
+    assert found.key.test_points_won_drawings_all_labels == pytest.approx(won["drawings", 0])
+    assert found.key.test_noisy_500_labels >= 0.88

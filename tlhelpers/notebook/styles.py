@@ -32,6 +32,7 @@ METHOD_COLOURS = {
     "from scratch": COLOURS[2],
     "random weights": COLOURS[3],
     "raw pixels": COLOURS[4],
+    "gentle recipe": COLOURS[5],
     "chance": "#767676",
 }
 _METHOD_PATTERNS = {  # the first that is found in a name decides
@@ -39,6 +40,7 @@ _METHOD_PATTERNS = {  # the first that is found in a name decides
     "random weights": "random(ly)? (initial|weight|backbone|network|features)|untrained",
     "from scratch": "scratch",
     "raw pixels": "pixel",
+    "gentle recipe": "gentle",
     "fine-tuned": "fine.?tun|unfrozen",
     "transfer": "transfer|frozen|feature|probe|learnt",
 }
