@@ -51,7 +51,7 @@ def fine_tune(
     sends the network gradients that mean something. A head of one `Dense` layer that classifies
     vectors is solved as logistic regression, for arrays of up to 10,000 samples, and its history
     has one entry; any other trains with Adam from its default rate on. Then head and blocks train
-    with Adam from `learning_rate` on. Notebook 03 measures why.
+    with Adam from `learning_rate` on. Notebook 03 measures when that pays.
 
     A stage of steps goes to its end: 400 steps, or ten times through the data if that is more. Its
     rate falls along half a cosine wave to 0 (Loshchilov and Hutter, 2017), so that the curve is

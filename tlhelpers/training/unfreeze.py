@@ -36,7 +36,7 @@ def unfreeze(
         Instead: how many blocks, counted from the output.
     batch_norm : "frozen" or "update"
         With "update" the BatchNorm layers of the chosen blocks train as well, and take up the
-        statistics of each batch. Notebook 03 measures from how many labels on that pays.
+        statistics of each batch. Notebook 03 measures when that pays.
 
     Raises
     ------

@@ -68,9 +68,9 @@ def shifted(images, originals, seed):
     """The pictures as they are, and as other cameras and hands would give them."""
     return {
         "clean": images,
-        "noisy": noisy(images, seed, strength=0.08),
+        "noisy": noisy(images, seed, strength=0.02),
         "blurred": ndimage.gaussian_filter(images, (0, 1.2, 1.2, 0)),
-        "faint": 0.1 + 0.5 * images,
+        "faint": 0.3 * images,
         "turned": move(originals, seed + 10, turn=60),
     }
 
