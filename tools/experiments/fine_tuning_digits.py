@@ -134,19 +134,14 @@ class Laboratory:
         self.models[key] = (network, model, tail, inputs, fresh)
         return self.models[key]
 
-    def start(self, network, head, rows, seed, batch_norm, *, scratch):
-        """Put the weights of a run's start into network and head."""
+    def start(self, network, head, seed, *, scratch):
+        """Put the weights of a run's start into the network, and from scratch into the head."""
         keras.utils.set_random_seed(seed)
         if scratch:
             network.set_weights(keras.models.clone_model(self.network).get_weights())
             head.set_weights([np.zeros(weight.shape) for weight in head.weights])
-            return
-        network.set_weights(self.learnt)
-        features = self.features[0][0]
-        if batch_norm == "adapt":
-            tl.adapt_batch_norm(network, self.images[0])  # all pictures of train, no labels
-            features = network.predict(self.images[0], verbose=0)
-        head.set_weights(probe_weights(features[rows], self.labels[0][rows]))
+        else:
+            network.set_weights(self.learnt)
 
     def train(
         self,
@@ -164,11 +159,15 @@ class Laboratory:
         """Train to the end; return the accuracy on validation and test, and the curve."""
         update = scratch or batch_norm == "update"
         network, model, tail, inputs, fresh = self.model(last, update, weight_decay)
-        self.start(network, model.layers[-1], rows, seed, batch_norm, scratch=scratch)
-        if C is not None:  # from the probe that was chosen, not from a plain one
-            x = self.features[0][: LOOKS if augmented else 1, rows]
-            y = np.tile(self.labels[0][rows], len(x))
-            model.layers[-1].set_weights(probe_weights(x.reshape(len(y), -1), y, C))
+        self.start(network, model.layers[-1], seed, scratch=scratch)
+        if not scratch:
+            looks = LOOKS if augmented and C else 1  # a chosen probe, or a plain one
+            features = self.features[0][:looks]
+            if batch_norm == "adapt":
+                tl.adapt_batch_norm(network, self.images[0])  # all of train, no labels
+                features = network.predict(self.images[0], verbose=0)[None]
+            x, y = features[:, rows].reshape(looks * len(rows), -1), self.labels[0][rows]
+            model.layers[-1].set_weights(probe_weights(x, np.tile(y, looks), C or 1.0))
         for variable, value in zip(tail.optimizer.variables, fresh, strict=True):
             variable.assign(value)
         order, batch = np.random.default_rng(seed), min(BATCH, len(rows))
