@@ -60,6 +60,7 @@ experiments: $(STAMP)  ## the stored tables of data/experiments, as far as rows 
 	$(BIN)/python -m tools.experiments.scratch_pictograms
 	$(BIN)/python -m tools.experiments.fine_tuning_digits
 	$(BIN)/python -m tools.experiments.fine_tuning_pictograms
+	$(BIN)/python -m tools.experiments.fine_tuning_in_depth
 
 pretrain: $(STAMP)  ## train GlyphNet again and write data/
 	$(BIN)/python tools/pretrain_glyphnet.py

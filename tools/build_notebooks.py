@@ -44,6 +44,7 @@ PACKAGES = {
     "01_first_transfer.ipynb": PICTOGRAMS,
     "02_feature_extraction.ipynb": PICTOGRAMS,
     "03_partial_fine_tuning.ipynb": PICTOGRAMS,
+    "04_fine_tuning_in_depth.ipynb": PICTOGRAMS,
     "hw1_feature_extraction.ipynb": PICTOGRAMS,
 }
 

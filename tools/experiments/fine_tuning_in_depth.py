@@ -45,8 +45,8 @@ WAYS = {
     **{f"last {n}": {"blocks": NAMES[-n:]} for n in range(1, BLOCKS + 1)},
     "first block": {"blocks": NAMES[:1]},
     "random head": {"head": "random"},  # all at once
-    "late layers faster": {"decay": 0.6},
-    "early layers faster": {"decay": 1 / 0.6},
+    "late layers faster": {"faster": NAMES[::-1]},
+    "early layers faster": {"faster": NAMES},
     "gradual": {"gradual": True},
     "pulled back": {"pull": 1.0},  # L2-SP
     "letters mixed in": {"replay": True},
@@ -197,8 +197,9 @@ class Depths:
             blocks = {"blocks": NAMES[-depths[stage] :]} if way.get("gradual") else {}
             self.free(network, way | blocks)
             optimizer = keras.optimizers.Adam(rate)
-            if way.get("decay"):
-                optimizer = tl.layerwise(optimizer, decay=way["decay"])
+            if way.get("faster"):  # the first of these has the whole rate, the next 0.6 of it, …
+                rates = {block: 0.6**place for place, block in enumerate(way["faster"])}
+                optimizer = tl.layerwise(optimizer, rates)
             model.compile(optimizer, loss, jit_compile=False)
             callbacks = [falling]
             if way.get("pull"):
