@@ -6,10 +6,11 @@ About an hour and a half on two cores; two processes may share the numbers of la
 50`). A row is a run: what of the network trains and how, and what became of it: accuracy on new
 digits, on digits that are noisy, blurred, faint or turned further, calibration, letters of the
 source that it still tells, weights that were trained, seconds. Every way tries the same three
-learning rates on `validation` (first draw, digits as they are) and then runs on three draws with
-the best. Each training lasts 400 steps, in which the rate falls to 0, and begins at the linear
-probe, unless its way says otherwise. Rows are written as they come; a run that stands in the table
-is not repeated.
+learning rates on `validation`, on digits as they are: all in the first draw, and those within two
+points of its best in two more. The best in the mean is looked at from all sides, on three draws;
+what is compared with an interval, on eight. Each training lasts 400 steps, in which the rate falls
+to 0, and begins at the linear probe, unless its way says otherwise. Rows are written as they come;
+a run that stands in the table is not repeated.
 """
 
 import sys
@@ -39,7 +40,8 @@ from tools.experiments.runs import FOLDER, HalfCosine, append, rows_with
 RUNS = FOLDER / "fine_tuning_in_depth.csv"
 LABELS = (5, 50)
 STRENGTH = {5: 0.1, 50: 0.01}  # of the probe at so many labels, as fine_tuning_digits chose it
-RATES = (3e-4, 1e-3, 3e-3)
+RATES, CLOSE = (3e-4, 1e-3, 3e-3), 0.02
+PAIRED = 8  # draws, of the probe, the head first, at once, and mixes
 NAMES = [f"block{number}" for number in range(1, BLOCKS + 1)]
 WAYS = {
     **{f"last {n}": {"blocks": NAMES[-n:]} for n in range(1, BLOCKS + 1)},
@@ -128,7 +130,7 @@ class Depths:
             )
             for seed, part in enumerate(("validation", "test"))
         }
-        self.source = self.task.network()
+        self.source, self.trained = self.task.network(), {}
         self.learnt = self.source.get_weights()
         self.looks = looks_at(self.train.images)
         self.features = np.stack([self.source.predict(x, verbose=0) for x in self.looks])
@@ -238,16 +240,35 @@ class Depths:
                     found["calibration_error"] = calibration_error(probabilities, labels)
         return found | {"letters": self.letters(model.layers[0])}
 
+    def once(self, name, labels_per_class, draw, rate):
+        """What `train_in` gives, and the seconds it took; each run is trained once."""
+        key = (name, labels_per_class, draw, rate)
+        if key not in self.trained:
+            start = time.perf_counter()
+            found = self.train_in(WAYS[name], labels_per_class, draw, rate)
+            self.trained[key] = (*found, round(time.perf_counter() - start, 1))
+        return self.trained[key]
+
     def choose(self, name, labels_per_class):
-        """The rate that is best on validation in the first draw."""
+        """The rate that is best on validation, in the mean of the draws."""
         for rate in RATES:
-            key = dict(zip(KEY, ("choice", labels_per_class, 0, name, rate), strict=True))
-            if rows_with(RUNS, **key).empty:
-                model, late, trained = self.train_in(WAYS[name], labels_per_class, 0, rate)
-                found = {"validation_clean": self.accuracy(model, "validation", "clean")}
-                self.write(key, found | {"validation_at_320": late, "trained": trained})
+            self.attempt(name, labels_per_class, 0, rate)
         tried = rows_with(RUNS, part="choice", labels_per_class=labels_per_class, way=name)
-        return tried.loc[tried.validation_clean.idxmax(), "rate"]
+        first = tried[tried.draw == 0]
+        close = first[first.validation_clean >= first.validation_clean.max() - CLOSE].rate
+        for rate in close:
+            for draw in range(1, DRAWS):
+                self.attempt(name, labels_per_class, draw, rate)
+        tried = rows_with(RUNS, part="choice", labels_per_class=labels_per_class, way=name)
+        return tried[tried.rate.isin(close)].groupby("rate").validation_clean.mean().idxmax()
+
+    def attempt(self, name, labels_per_class, draw, rate):
+        """One row of the choice: validation and no more."""
+        key = dict(zip(KEY, ("choice", labels_per_class, draw, name, rate), strict=True))
+        if rows_with(RUNS, **key).empty:
+            model, late, trained, _ = self.once(name, labels_per_class, draw, rate)
+            found = {"validation_clean": self.accuracy(model, "validation", "clean")}
+            self.write(key, found | {"validation_at_320": late, "trained": trained})
 
     def write(self, key, found):
         append(RUNS, pd.DataFrame([key | found], columns=[*KEY, *RESULTS]))
@@ -258,15 +279,14 @@ class Depths:
         key = dict(zip(KEY, ("ways", labels_per_class, draw, name, rate), strict=True))
         if not rows_with(RUNS, **key).empty:
             return
-        start = time.perf_counter()
-        model, late, trained = self.train_in(WAYS[name], labels_per_class, draw, rate)
-        took = {"seconds": round(time.perf_counter() - start, 1)}
-        self.write(key, self.look(model) | {"trained": trained, "validation_at_320": late} | took)
+        model, late, trained, seconds = self.once(name, labels_per_class, draw, rate)
+        found = {"trained": trained, "validation_at_320": late, "seconds": seconds}
+        self.write(key, self.look(model) | found)
 
-    def mixtures(self, labels_per_class, draw, rate):
-        """The probe, the network tuned from it, weights between them, and a soup of three."""
+    def mixtures(self, labels_per_class, draw, rate, soup):
+        """The probe, the network tuned from it, weights between them, and a soup of several."""
         key = dict(zip(KEY, ("mixes", labels_per_class, draw, "", 0.0), strict=True))
-        if not rows_with(RUNS, **key | {"way": "soup of three"}).empty:
+        if not rows_with(RUNS, **key | {"way": "tuned"}).empty:
             return
         way = WAYS[f"last {BLOCKS}"]
         rows, strength = rows_of(self.task, labels_per_class, draw), STRENGTH[labels_per_class]
@@ -274,11 +294,13 @@ class Depths:
         before = model.get_weights()
         tuned = [
             self.train_in(way, labels_per_class, draw, rate, seed=draw + 100 * k)[0].get_weights()
-            for k in range(3)
+            for k in range(soup)
         ]
         mixed = {"probe": before}
         mixed |= {f"mix {mix}": tl.average_weights([before, tuned[0]], mix) for mix in MIXES}
-        mixed |= {"tuned": tuned[0], "soup of three": tl.average_weights(tuned)}
+        if soup > 1:
+            mixed["soup of three"] = tl.average_weights(tuned)
+        mixed["tuned"] = tuned[0]  # the last row that is written
         for name, weights in mixed.items():
             model.set_weights(weights)
             self.write(key | {"way": name}, self.look(model))
@@ -290,11 +312,12 @@ def main():
     for labels in map(int, sys.argv[1:] or LABELS):
         for name in WAYS:
             rate = depths.choose(name, labels)
-            for draw in range(DRAWS):
+            for draw in range(PAIRED if name == "random head" else DRAWS):
                 depths.run(name, labels, draw, rate)
             if name == f"last {BLOCKS}":
-                for draw in range(DRAWS):
-                    depths.mixtures(labels, draw, rate)
+                for draw in range(PAIRED):
+                    depths.mixtures(labels, draw, rate, soup=3 if draw < DRAWS else 1)
+            depths.trained.clear()
 
 
 if __name__ == "__main__":
