@@ -7,10 +7,11 @@ About an hour and a half on two cores; two processes may share the numbers of la
 digits, on digits that are noisy, blurred, faint or turned further, calibration, letters of the
 source that it still tells, weights that were trained, seconds. Every way tries the same three
 learning rates on `validation`, on digits as they are: all in the first draw, and those within two
-points of its best in two more. The best in the mean is looked at from all sides, on three draws;
-what is compared with an interval, on eight. Each training lasts 400 steps, in which the rate falls
-to 0, and begins at the linear probe, unless its way says otherwise. Rows are written as they come;
-a run that stands in the table is not repeated.
+points of its best in two more. Where the best is the smallest or the largest, the next one is tried
+as well. The best in the mean is looked at from all sides, on three draws; what is compared with an
+interval, on eight. What is said of forgetting is also measured at one rate for all. Each training
+lasts 400 steps, in which the rate falls to 0, and begins at the linear probe, unless its way says
+otherwise. Rows are written as they come; a run that stands in the table is not repeated.
 """
 
 import sys
@@ -40,7 +41,7 @@ from tools.experiments.runs import FOLDER, HalfCosine, append, rows_with
 RUNS = FOLDER / "fine_tuning_in_depth.csv"
 LABELS = (5, 50)
 STRENGTH = {5: 0.1, 50: 0.01}  # of the probe at so many labels, as fine_tuning_digits chose it
-RATES, CLOSE = (3e-4, 1e-3, 3e-3), 0.02
+RATES, CLOSE = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2), 0.02  # the three in the middle come first
 PAIRED = 8  # draws, of the probe, the head first, at once, and mixes
 NAMES = [f"block{number}" for number in range(1, BLOCKS + 1)]
 WAYS = {
@@ -58,6 +59,8 @@ WAYS = {
 }
 MIXES = (0.25, 0.5, 0.75)  # of "last 7" with the probe
 KEY = ["part", "labels_per_class", "draw", "way", "rate"]
+SAME_RATE = 1e-3
+FORGETFUL = (f"last {BLOCKS}", "random head", "pulled back", "letters mixed in")
 SHIFTS = ("clean", "noisy", "blurred", "faint", "turned")
 RESULTS = [
     *[f"validation_{name}" for name in SHIFTS],
@@ -251,16 +254,23 @@ class Depths:
 
     def choose(self, name, labels_per_class):
         """The rate that is best on validation, in the mean of the draws."""
-        for rate in RATES:
-            self.attempt(name, labels_per_class, 0, rate)
-        tried = rows_with(RUNS, part="choice", labels_per_class=labels_per_class, way=name)
-        first = tried[tried.draw == 0]
-        close = first[first.validation_clean >= first.validation_clean.max() - CLOSE].rate
-        for rate in close:
-            for draw in range(1, DRAWS):
-                self.attempt(name, labels_per_class, draw, rate)
-        tried = rows_with(RUNS, part="choice", labels_per_class=labels_per_class, way=name)
-        return tried[tried.rate.isin(close)].groupby("rate").validation_clean.mean().idxmax()
+        key = {"part": "choice", "labels_per_class": labels_per_class, "way": name}
+        rates = list(RATES[1:-1])
+        while True:
+            for rate in rates:
+                self.attempt(name, labels_per_class, 0, rate)
+            first = rows_with(RUNS, **key, draw=0)
+            close = first[first.validation_clean >= first.validation_clean.max() - CLOSE].rate
+            for rate in close:
+                for draw in range(1, DRAWS):
+                    self.attempt(name, labels_per_class, draw, rate)
+            tried = rows_with(RUNS, **key)
+            tried = tried[tried.rate.isin(close)].groupby("rate").validation_clean
+            best = tried.mean().idxmax()
+            beyond = {rates[0]: RATES[0], rates[-1]: RATES[-1]}.get(best, best)
+            if beyond in rates:
+                return best
+            rates = sorted([*rates, beyond])
 
     def attempt(self, name, labels_per_class, draw, rate):
         """One row of the choice: validation and no more."""
@@ -274,9 +284,9 @@ class Depths:
         append(RUNS, pd.DataFrame([key | found], columns=[*KEY, *RESULTS]))
         print(key, found, flush=True)
 
-    def run(self, name, labels_per_class, draw, rate):
+    def run(self, name, labels_per_class, draw, rate, part="ways"):
         """A run of a way, with all that is measured of it."""
-        key = dict(zip(KEY, ("ways", labels_per_class, draw, name, rate), strict=True))
+        key = dict(zip(KEY, (part, labels_per_class, draw, name, rate), strict=True))
         if not rows_with(RUNS, **key).empty:
             return
         model, late, trained, seconds = self.once(name, labels_per_class, draw, rate)
@@ -285,7 +295,7 @@ class Depths:
 
     def mixtures(self, labels_per_class, draw, rate, soup):
         """The probe, the network tuned from it, weights between them, and a soup of several."""
-        key = dict(zip(KEY, ("mixes", labels_per_class, draw, "", 0.0), strict=True))
+        key = dict(zip(KEY, ("mixes", labels_per_class, draw, "", rate), strict=True))
         if not rows_with(RUNS, **key | {"way": "tuned"}).empty:
             return
         way = WAYS[f"last {BLOCKS}"]
@@ -317,6 +327,8 @@ def main():
             if name == f"last {BLOCKS}":
                 for draw in range(PAIRED):
                     depths.mixtures(labels, draw, rate, soup=3 if draw < DRAWS else 1)
+            for draw in range(DRAWS if name in FORGETFUL else 0):
+                depths.run(name, labels, draw, SAME_RATE, part="same rate")
             depths.trained.clear()
 
 
