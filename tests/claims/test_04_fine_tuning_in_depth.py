@@ -167,6 +167,8 @@ def test_forgetting(runs):
     assert lost["pulled back"] < 2
     assert abs(lost["letters mixed in"] - lost["last 7"]) < 2
     assert (same.letters_by_its_head.dropna() > probe).all()
+    noisy = some.test_noisy.mean()[50]
+    assert noisy["last 7"] > noisy["random head"] - 0.01
     assert same.validation_clean[50, "pulled back"] > same.validation_clean[50, "last 7"] - 0.005
 
 
@@ -183,10 +185,20 @@ def test_few_weights(means):
     noisy = 100 * (means.loc[50] - means.loc[50, "probe"]).validation_noisy[few]
     assert noisy["adapters"] > noisy["last 7"] - 3
     assert noisy["last 1"] < noisy["adapters"] / 2
+    assert 0.35 < noisy["BatchNorm only"] / noisy["last 7"] < 0.5
     letters = means.loc[50].letters[few]
     assert letters.idxmin() == "last 7"
     assert letters.drop("last 7").min() > means.letters[50, "probe"] - 0.005
     assert means.trained[50, "adapters"] / means.trained[50, "last 7"] < 0.025
+
+
+def test_live_networks(found):
+    """Close on clean digits; on noisy ones at once is ahead, on turned ones LP-FT."""
+    live = found.live
+    assert abs(live.loc["clean", "LP-FT"] - live.loc["clean", "at once"]) < 0.03
+    assert live.loc["noisy", "at once"] > live.loc["noisy", "LP-FT"]
+    assert live.loc["turned", "at once"] < live.loc["turned", "LP-FT"]
+    assert live.loc["noisy", "probe"] < live.loc["clean", "probe"] - 0.2
 
 
 def test_calibration(found):
