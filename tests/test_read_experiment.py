@@ -70,3 +70,52 @@ def test_a_cheap_row_comes_again():
     row, _ = Trainer(tl.load_task("pictograms"), bool(augmented)).run(1, int(draw), float(rate))
     spread = max(0.1, 2 * np.ptp(cheap.validation))
     assert abs(row["validation"] - cheap.validation.mean()) < spread
+
+
+@pytest.mark.slow
+def test_a_row_of_digits_comes_again():
+    """Two labels a class, the gentle recipe: another training lands where the stored one did."""
+    from tools.experiments.fine_tuning_digits import SETTINGS, Laboratory, name_of, rows_of
+
+    runs = tl.read_experiment("fine_tuning_digits")
+    key = "task == 'digits' and method == 'gentle recipe' and labels_per_class == 2 and draw == 0"
+    row = runs.query(key).iloc[0]
+    recipes = [{"last": 1, "rate": 1e-4} | probe for probe in SETTINGS["probe"]]
+    (setting,) = (recipe for recipe in recipes if name_of(recipe) == row.setting)
+    laboratory = Laboratory("digits")
+    rows = rows_of(laboratory.task, 2, draw=0)
+    (validation, test), curve = laboratory.train(rows, seed=0, **setting)
+    assert abs(validation - row.validation) < 0.03
+    assert abs(test - row.test) < 0.03
+    assert np.ptp(curve.validation[curve.step >= 320]) < 0.02
+
+
+@pytest.mark.slow
+def test_a_row_of_drawings_comes_again():
+    """Five labels a class, the last block frozen: features and classifier are what they were."""
+    pytest.importorskip("resvg_py", reason="pictograms need the extra 'pictures'")
+    from tools.experiments.fine_tuning_pictograms import Deal
+
+    runs = tl.read_experiment("fine_tuning_pictograms")
+    row = runs.query("draw == 0 and labels_per_class == 5 and method == 'frozen, last block'")
+    deal = Deal(0)
+    validation, test, setting, _ = deal.frozen(["top"], deal.rows(5))
+    assert setting == row.setting.item()
+    assert abs(validation - row.validation.item()) < 0.03
+    assert abs(test - row.test.item()) < 0.03
+
+
+@pytest.mark.slow
+def test_a_row_of_the_ways_comes_again():
+    """Five labels a class, the last block trained: on shifted digits, too."""
+    from tools.experiments.fine_tuning_in_depth import SHIFTS, WAYS, Depths
+
+    runs = tl.read_experiment("fine_tuning_in_depth")
+    row = runs.query("part == 'ways' and way == 'last 1' and labels_per_class == 5 and draw == 0")
+    depths = Depths()
+    model, _, trained = depths.train_in(WAYS["last 1"], 5, 0, row.rate.item())
+    found = depths.look(model)
+    assert trained == row.trained.item()
+    for shift in SHIFTS:
+        assert abs(found[f"test_{shift}"] - row[f"test_{shift}"].item()) < 0.03
+    assert abs(found["letters"] - row.letters.item()) < 0.03
