@@ -90,7 +90,7 @@ def calibration_error(probabilities, labels, bins=10):
 
 
 def with_adapters(network, width):
-    """The network with a bottleneck behind each block, which adds nothing at first.
+    """A copy of the network with a bottleneck behind each block, which adds nothing at first.
 
     Houlsby et al., "Parameter-efficient transfer learning for NLP" (2019).
     """
@@ -105,7 +105,10 @@ def with_adapters(network, width):
         )
         return keras.layers.Add(name=f"sum_{layer.name}")([x, last(inner)])
 
-    return keras.models.clone_model(network, call_function=call)
+    copy = keras.models.clone_model(network, call_function=call)
+    for layer in network.layers:
+        copy.get_layer(layer.name).set_weights(layer.get_weights())
+    return copy
 
 
 class PullBack(keras.callbacks.Callback):
@@ -143,6 +146,9 @@ class Depths:
         self.prints = colour(prints)
         self.asked = colour(np.concatenate([tl.glyphs.warp(prints, seed=s) for s in range(8)]))
         self.old = colour(np.concatenate([tl.glyphs.warp(prints, seed=s) for s in range(20, 40)]))
+        self.asked_letters, self.old_letters = (
+            np.arange(len(images)) % len(prints) for images in (self.asked, self.old)
+        )
 
     def build(self, way, rows, strength):
         """The network and the model as they are at the start of a run."""
@@ -151,15 +157,10 @@ class Depths:
         x = self.features[:, rows].reshape(-1, self.features.shape[-1])
         y = np.tile(self.train.labels[rows], LOOKS)
         if way.get("replay"):
-            letters = 10 + np.tile(np.arange(26), 20)
             x = np.concatenate([x, self.source.predict(self.old, verbose=0)])
-            y = np.concatenate([y, letters])
+            y = np.concatenate([y, 10 + self.old_letters])
         if way.get("adapters"):
             network = with_adapters(network, way["adapters"])
-            values = iter(self.learnt)
-            for layer in network.layers:
-                if layer.weights and not layer.name.startswith("adapter"):
-                    layer.set_weights([next(values) for _ in layer.weights])
         head = keras.layers.Dense(36 if way.get("replay") else 10)
         model = keras.Sequential([keras.Input(self.task.image_shape), network, head])
         if way.get("head") != "random":
@@ -192,7 +193,7 @@ class Depths:
         picks += count * order.integers(LOOKS, size=len(picks))
         if way.get("replay"):  # every other picture is a letter
             images = np.concatenate([images, self.old])
-            labels = np.concatenate([labels, 10 + np.tile(np.arange(26), 20)])
+            labels = np.concatenate([labels, 10 + self.old_letters])
             old = len(images) - len(self.old) + order.integers(len(self.old), size=len(picks))
             picks, batch = np.stack([picks, old], 1).ravel(), 2 * batch
         picks = picks.reshape(-1, EVERY * batch)
@@ -230,7 +231,7 @@ class Depths:
         """How many bent letters have the print of the same letter nearest to them."""
         known, asked = (network.predict(x, verbose=0) for x in (self.prints, self.asked))
         known /= np.linalg.norm(known, axis=1, keepdims=True)
-        return np.mean((asked @ known.T).argmax(1) == np.tile(np.arange(26), 8))
+        return np.mean((asked @ known.T).argmax(1) == self.asked_letters)
 
     def look(self, model):
         """All that is measured of a trained model."""
@@ -244,7 +245,7 @@ class Depths:
                     found["calibration_error"] = calibration_error(probabilities, labels)
         if model.output_shape[-1] > 10:
             answers = model.predict(self.asked, verbose=0)[:, 10:].argmax(1)
-            found["letters_by_its_head"] = np.mean(answers == np.tile(np.arange(26), 8))
+            found["letters_by_its_head"] = np.mean(answers == self.asked_letters)
         return found | {"letters": self.letters(model.layers[0])}
 
     def once(self, name, labels_per_class, draw, rate):
@@ -302,22 +303,22 @@ class Depths:
         key = dict(zip(KEY, ("mixes", labels_per_class, draw, "", rate), strict=True))
         if not rows_with(RUNS, **key | {"way": "tuned"}).empty:
             return
-        way = WAYS[f"last {BLOCKS}"]
+        name = f"last {BLOCKS}"
         rows, strength = rows_of(self.task, labels_per_class, draw), STRENGTH[labels_per_class]
-        _, model = self.build(way, rows, strength)
+        _, model = self.build(WAYS[name], rows, strength)
         before = model.get_weights()
-        tuned = [
-            self.train_in(way, labels_per_class, draw, rate, seed=draw + 100 * k)[0].get_weights()
-            for k in range(soup)
-        ]
+        models = [self.once(name, labels_per_class, draw, rate)[0]]
+        for seed in range(draw + 100, draw + 100 * soup, 100):
+            models.append(self.train_in(WAYS[name], labels_per_class, draw, rate, seed)[0])
+        tuned = [each.get_weights() for each in models]
         mixed = {"probe": before}
         mixed |= {f"mix {mix}": tl.average_weights([before, tuned[0]], mix) for mix in MIXES}
         if soup > 1:
             mixed["soup of three"] = tl.average_weights(tuned)
         mixed["tuned"] = tuned[0]  # the last row that is written
-        for name, weights in mixed.items():
+        for way, weights in mixed.items():
             model.set_weights(weights)
-            self.write(key | {"way": name}, self.look(model))
+            self.write(key | {"way": way}, self.look(model))
 
 
 def main():
