@@ -189,3 +189,14 @@ def test_five_steps_errors():
         diagrams.five_steps(6)
     with pytest.raises(ValueError, match="last is 5; a whole number from 1 to 4"):
         diagrams.five_steps(last=5)
+
+
+def test_accumulation_is_a_loop_with_a_way_out():
+    """Four boxes, the head on frozen features in blue; if wanted, fine-tuning in orange."""
+    loop = diagrams.accumulation()
+    assert (fills(loop).count("#0072B2"), fills(loop).count("#D55E00")) == (1, 0)
+    assert inside(loop)
+    whole = diagrams.accumulation(change_over=True)
+    assert fills(whole).count("#D55E00") == 1
+    assert "A way out: when fine-tuning pays" in plots.alternative_text(whole.figure)
+    assert inside(whole)

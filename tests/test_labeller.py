@@ -72,6 +72,32 @@ def test_keys(run, images, clock):
     assert [label for _, label in answers(run)] == ["cat", "cow", None, "<owl>"]
 
 
+def test_run_all_stops_until_the_round_is_done(run, images):
+    """An error says how many wait; after the last answer there is none."""
+    labeller = tl.Labeller(run, images, rounds=1)
+    waiting = len(run.ask())
+    with pytest.raises(RuntimeError, match=f"{waiting} pictures wait for a label. Label them in"):
+        labeller.stop_until_done()
+    for _ in range(waiting):
+        labeller.press("c")
+    labeller.stop_until_done()
+
+
+def test_it_can_be_drawn(run, images):
+    """What the widget shows, as a picture: progress, buttons, and no picture at the end."""
+    labeller = tl.Labeller(run, images, rounds=1)
+    ax = tl.plots.labelling(labeller)
+    shown = [text.get_text() for text in ax.texts]
+    assert shown == [labeller.progress, *labeller.button_texts]
+    assert labeller.button_texts == ["cat (c)", "cow (o)", "<owl> (w)", "skip (space)", "undo (⌫)"]
+    assert len(ax.images) == 1
+    for _ in run.ask():
+        labeller.press("c")
+    ax = tl.plots.labelling(labeller)
+    assert not ax.images
+    assert "Done" in tl.plots.alternative_text(ax.figure)
+
+
 def test_undo_by_backspace_and_button(run, images, clock):
     """Backspace in the field, or a click, brings the picture back, and its label is gone."""
     labeller = tl.Labeller(run, images)

@@ -56,6 +56,16 @@ def test_the_interval_holds_the_truth_as_often_as_it_says():
     assert ((np.mean(held, axis=0) > 0.68) & (np.mean(held, axis=0) < 0.92)).all()
 
 
+def test_each_error_may_have_its_own_number_of_samples():
+    """As in cross-validation; equal numbers are one for all, and an exact error counts for more."""
+    errors = power_law(LABELS, 0.05, 1.5, -0.5)
+    both = [tl.LearningCurve(LABELS, errors, samples=n).error(320) for n in (300, [300] * 5)]
+    assert both[0] == both[1]
+    errors[0] += 0.1
+    loose = tl.LearningCurve(LABELS, errors, samples=[10, *[10_000] * 4])
+    assert loose.error(40).value == pytest.approx(errors[2], abs=0.01)
+
+
 def test_more_samples_make_it_more_certain():
     """The interval narrows with the samples, and widens with the level."""
     errors = power_law(LABELS, 0.05, 1.5, -0.5)
@@ -104,6 +114,8 @@ def test_the_same_seed_gives_the_same_interval():
         ([10, 20, 40], [80, 90, 95], 300, r"from 80 to 95; shares .* 1 - accuracy"),
         ([10, 20, 40], [0.2, 0.1, np.nan], 300, "shares from 0 to 1"),
         ([10, 20, 40], [0.2, 0.1, 0.1], 0, "samples is 0; a whole number"),
+        ([10, 20, 40], [0.2, 0.1, 0.1], [30, 0, 30], "samples is 0; a whole number"),
+        ([10, 20, 40], [0.2, 0.1, 0.1], [30, 30], "samples has 2 numbers for 3 errors"),
     ],
 )
 def test_wrong_input(labels, errors, samples, message):

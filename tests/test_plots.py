@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
+from tlhelpers import PairedAnswers
 from tlhelpers.notebook import plots
 
 RNG = np.random.default_rng(0)
@@ -130,6 +131,16 @@ def layers():
     return pd.DataFrame(rows, columns=["block", "labels_per_class", "accuracy"])
 
 
+ROUNDS = [PairedAnswers(20, 1, 3), PairedAnswers(40, 0, 0), PairedAnswers(80, 9, 1)]
+
+
+def race():
+    """Margin wins both draws with 20 labels, by 10 and 20 points, and one of two with 10."""
+    rows = [(10, 0, 0.5, 0.6), (10, 1, 0.5, 0.4), (20, 0, 0.6, 0.7), (20, 1, 0.6, 0.8)]
+    table = pd.DataFrame(rows, columns=["labels", "draw", "random", "margin"])
+    return table.melt(["labels", "draw"], var_name="method", value_name="accuracy")
+
+
 @pytest.mark.parametrize(
     "draw",
     [
@@ -147,6 +158,9 @@ def layers():
         lambda ax: plots.filters(np.ones((3, 3, 3, 5)), ax=ax),
         lambda ax: plots.activation_maps({"stem": np.ones((4, 4, 9))}, ax=ax),
         lambda ax: plots.by_layer(layers(), ax=ax),
+        lambda ax: plots.asked(RNG.random((9, 2)), [1, 2], [0], ax=ax),
+        lambda ax: plots.comparisons(ROUNDS, ax=ax),
+        lambda ax: plots.ahead(race(), "random", ax=ax),
     ],
 )
 def test_takes_and_returns_axes(draw):
@@ -208,6 +222,11 @@ def test_takes_and_returns_axes(draw):
         ),
         (lambda: plots.by_layer(layers()[6:]), "no row of the table has a block"),
         (lambda: plots.labels_curve(layers().assign(method="a")[:0]), "has no rows"),
+        (lambda: plots.asked(np.zeros((5, 3)), [0]), r"points have shape \[5, 3\]"),
+        (lambda: plots.comparisons([]), "rounds is empty"),
+        (lambda: plots.ahead(race(), "typical"), "baseline is 'typical'; one of random, margin"),
+        (lambda: plots.ahead(race()[:7], "random"), "2 draws; two or more .* with every method"),
+        (lambda: plots.ahead(race()[lambda t: t.draw == 0], "random"), "has 1 draws"),
     ],
 )
 def test_bad_input(call, text):
@@ -419,3 +438,27 @@ def test_scores_by_method_want_a_score():
     """Nothing to draw is said."""
     with pytest.raises(ValueError, match="at least one score"):
         plots.by_method({"raw pixels": []})
+
+
+def test_ahead_gives_mean_interval_and_wins():
+    """Paired: a mean of 15 points at 20 labels, Student's t of two draws, wins of two."""
+    said = words(plots.ahead(race(), "random"))
+    assert "margin: +0.0 ± 127.1 at 10 (1 of 2), +15.0 ± 63.5 at 20 (2 of 2)" in said
+
+
+def test_asked_marks_what_is_new():
+    """Pictures stand at the places of what is asked for; earlier ones are points of their class."""
+    points, images = RNG.random((9, 2)), RNG.random((9, 8, 8, 3))
+    ax = plots.asked(points, [1, 4], [0], images=images, classes=[0, 1, 2] * 3)
+    centres = [np.mean(np.reshape(image.get_extent(), (2, 2)), axis=1) for image in ax.images]
+    np.testing.assert_allclose(centres, points[[1, 4]])
+    assert "9 examples. 1 have a label, 2 of 1 classes are asked for" in words(ax)
+
+
+def test_comparisons_mark_what_has_passed():
+    """Wins upwards, losses downwards; the p-value is that of the comparison."""
+    ax = plots.comparisons(ROUNDS, level=0.2)
+    assert [bar.get_height() for bar in ax.patches] == [1, 0, 9, -3, 0, -1]
+    shown = [text.get_text() for text in ax.texts]
+    assert shown == ["p = 0.94", "p = 1.00", "p = 0.01\npassed"]
+    assert "80 labels: won 9, lost 1, p 0.01" in words(ax)

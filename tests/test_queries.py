@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 import tlhelpers as tl
+from tlhelpers.labels import queries
 
 STRATEGIES = ["random", "typical", "margin", "typical_then_margin"]
 
@@ -78,6 +79,20 @@ def test_typical_with_repeated_pictures():
     assert len(set(ask("typical", same, n=6))) == 6
     assert len(ask("typical", np.zeros((4, 3), "float32"), n=2)) == 2
     assert list(ask("typical", np.ones((1, 3), "float32"), n=2)) == [0]
+
+
+def test_typical_of_a_large_pool_looks_at_a_sample():
+    """One from each crowd, none twice; where more are wanted, more are looked at."""
+    rng = np.random.default_rng(0)
+    crowd = rng.integers(4, size=20_000)
+    pool = (np.eye(4, 8)[crowd] * 5 + rng.normal(0, 0.3, (20_000, 8))).astype("float32")
+    found = ask("typical", pool, n=4)
+    assert sorted(crowd[found]) == [0, 1, 2, 3]
+    again = ask("typical", pool, labelled=found, n=6)
+    assert len(set(again) | set(found)) == 10
+    assert np.array_equal(found, ask("typical", pool, n=4))
+    many = ask("typical", pool, n=queries.SAMPLE + 50)
+    assert len(set(many)) == queries.SAMPLE + 50
 
 
 def test_typical_first_then_margin(pool):

@@ -51,8 +51,8 @@ def test_defective_is_a_probability_over_a_half(task):
 
 def test_splits_are_fixed(task):
     """A hash of the name: the same samples everywhere, with both classes alike in each."""
-    assert [len(getattr(task, name)) for name in SPLITS] == [1465, 398, 761]
-    sums = [1883945, 552934, 1004497]
+    assert [len(getattr(task, name)) for name in SPLITS] == [1669, 324, 631]
+    sums = [2160474, 442514, 838388]
     assert [int(getattr(task, name).index.sum()) for name in SPLITS] == sums
     shares = [getattr(task, name).labels.mean() for name in SPLITS]
     assert np.ptp(shares) < 0.07

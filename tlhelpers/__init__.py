@@ -17,13 +17,15 @@ _FOLDERS = {
     "tasks": "Split Task TextSplit TextTask list_tasks load_task",
     "training": "adapt_batch_norm average_weights blocks extract_features fine_tune freeze "
     "layerwise split_at trainable_summary unfreeze",
-    "labels": "AccumulationRun LabelStore Labeller LearningCurve queries",
+    "labels": "AccumulationRun PairedAnswers LabelStore Labeller LearningCurve compare_answers decide "
+    "queries",
     "zero_shot": "TextEncoder ZeroShotClassifier",
     "notebook": "DrawingPad diagrams homework key_figures plots setup store_figures",
     "diagnosis": "doctor",
 }
 _FOLDER_OF = {name: folder for folder, names in _FOLDERS.items() for name in names.split()}
 _FILES = {  # of those that share a file with a relative
+    "PairedAnswers": "compare_answers",
     "TextSplit": "split",
     "TextTask": "task",
     "freeze": "unfreeze",

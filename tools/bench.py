@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_limits
 
 from tlhelpers.backbones.efficientnet_lite0 import LITE0
 from tlhelpers.images.lazy_images import ImageFiles
+from tlhelpers.images.move import move
 from tlhelpers.storage.find_module import find_module
 from tlhelpers.zero_shot.bert import find_minilm
 
@@ -272,6 +273,39 @@ def memory_of_a_stream(paths, count=10_000):
     return peak_memory() - before
 
 
+def large_pool(count=50_000, labelled=300):
+    """Features of a pool, and a function that asks it by a strategy."""
+    rng = np.random.default_rng(0)
+    crowds = rng.normal(0, 1, (50, 1280)).astype("float32")
+    pool = crowds[rng.integers(50, size=count)] + rng.normal(0, 1, (count, 1280)).astype("float32")
+    shares, known = rng.dirichlet(np.ones(10), count), rng.permutation(count)[:labelled]
+
+    def ask(name):
+        return getattr(tl.queries, name)(pool, known, shares, 10, np.random.default_rng(0))
+
+    return ask
+
+
+def typical_by_sample(task, count=40, draws=8):
+    """Points that a sample costs against all of a pool of 6,000: heads on typical pictures."""
+    turned = [move(task.train.images, seed, turn=15, shift=0.1) for seed in range(9)]
+    images = np.concatenate([task.train.images, *turned])
+    network, labels = task.network(), np.tile(task.train.labels, 10)
+    pool = network.predict(images, batch_size=BATCH, verbose=0)
+    held_out = network.predict(task.validation.images, verbose=0)
+
+    def score(draw):
+        rows = tl.queries.typical(pool, [], None, count, np.random.default_rng(draw))
+        head = LogisticRegression(max_iter=1000).fit(pool[rows] / pool.std(), labels[rows])
+        return head.score(held_out / pool.std(), task.validation.labels)
+
+    sampled = [score(draw) for draw in range(draws)]
+    tl.queries.SAMPLE, kept = len(pool), tl.queries.SAMPLE
+    exact = [score(draw) for draw in range(draws)]
+    tl.queries.SAMPLE = kept
+    return 100 * (np.mean(exact) - np.mean(sampled))
+
+
 def peak_memory():
     """GiB that this process had at most so far, on Linux (`ru_maxrss` counts its parent's too)."""
     with open("/proc/self/status") as file:
@@ -364,6 +398,15 @@ def main():
     value = ratio(plain, ours, repeats=1)
     what = "the same: plain fit / fine_tune, frozen part computed once"
     results.append(report(what, value, "at least 2", value >= 2))
+
+    ask = large_pool()
+    for name in tl.queries.NAMES:
+        value = median(seconds(ask, name) for _ in range(3))
+        what = f"seconds to ask a pool of 50,000 by {name.replace('_', ' ')}"
+        results.append(report(what, value, "at most 2", value <= 2))
+    value = typical_by_sample(task)
+    what = "points that typical loses by its sample, 40 of 6,000 pictures"
+    results.append(report(what, value, "at most 4", value <= 4))
 
     with tempfile.TemporaryDirectory() as folder:
         paths = photos(folder, 4 * BATCH)

@@ -45,6 +45,7 @@ PACKAGES = {
     "02_feature_extraction.ipynb": PICTOGRAMS,
     "03_partial_fine_tuning.ipynb": PICTOGRAMS,
     "04_fine_tuning_in_depth.ipynb": PICTOGRAMS,
+    "05_accumulating_data.ipynb": PICTOGRAMS,
     "hw1_feature_extraction.ipynb": PICTOGRAMS,
 }
 

@@ -1,20 +1,16 @@
 """Label by hand in a notebook: one click or one key a picture, saved at once."""
 
-import io
 import time
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
-from ..images.lazy_images import Images, LazyImages, as_images
+from ..images.lazy_images import Images
 from ..runtime.load_widgets import load_widgets
 from .accumulation_run import AccumulationRun
+from .screen_pictures import checked, png
 
 widgets = load_widgets("Labelling by hand")
 
-SIDE = 224  # pixels on the screen, for the longer side of a picture
 SKIP, UNDO = " ", "\b"
 PAUSE = 0.25  # seconds in which nobody has seen a new picture yet: a double click, a held key
 
@@ -47,6 +43,9 @@ class Labeller(_Column):
     shortcuts : dict of key -> class name
     position : int or None
         Of the picture shown.
+    progress : str
+        What stands above it.
+    button_texts : list of str
 
     Raises
     ------
@@ -58,6 +57,7 @@ class Labeller(_Column):
     Examples
     --------
     >>> import tempfile
+    >>> import numpy as np
     >>> from tlhelpers import LabelStore
     >>> images = np.random.default_rng(0).random((12, 8, 8, 3))
     >>> with tempfile.TemporaryDirectory() as folder, LabelStore(f"{folder}/labels") as store:
@@ -80,7 +80,7 @@ class Labeller(_Column):
                 f"Images do not match the run: {len(images)} images, {len(run.keys)} examples in "
                 "the run; the same pool is expected."
             )
-        self.run, self.images, self.who = run, _checked(images), who
+        self.run, self.images, self.who = run, checked(images), who
         self.shortcuts = keys_of(run.class_names)
         self.position = None
         self._end = None if rounds is None else run.round + rounds
@@ -101,6 +101,16 @@ class Labeller(_Column):
         super().__init__(rows, layout={"align_items": "flex-start"})  # else pictures are stretched
         self._show()
 
+    @property
+    def progress(self) -> str:
+        """What stands above the picture: the round, and how many wait in it."""
+        return self._progress.value
+
+    @property
+    def button_texts(self) -> list[str]:
+        """What stands on the buttons."""
+        return [button.description for button in self._buttons]
+
     def press(self, key: str) -> None:
         """Do what a click on a button or a key in the field does.
 
@@ -110,6 +120,20 @@ class Labeller(_Column):
             The key has no meaning; those that have one are listed.
         """
         self._show(*self._act(key))
+
+    def stop_until_done(self) -> None:
+        """Stop *Run All* here while pictures of these rounds wait for a label.
+
+        Raises
+        ------
+        RuntimeError
+            How many wait. Nothing is lost: label them above, then run the cell again.
+        """
+        if self.position is not None:
+            raise RuntimeError(
+                f"{len(self.run.ask())} pictures wait for a label. Label them in the widget above, "
+                "then run this cell again, and those below."
+            )
 
     def _act(self, key):
         """Keep or take back an answer; returns what `_show` should say, and show."""
@@ -191,7 +215,7 @@ class Labeller(_Column):
             self._progress.value = (
                 f"Round {number}, {len(waiting)} to go. {labelled} of {len(self.images)} labelled."
             )
-            self._picture.value = _png(self.images[position])
+            self._picture.value = png(self.images[position])
             self._picture.layout.display = ""
         for button in self._buttons[:-1]:
             button.disabled = position is None
@@ -208,33 +232,3 @@ def keys_of(class_names: Sequence[str]) -> dict[str, str]:
             raise ValueError(f"There are more classes ({len(class_names)}) than keys for them.")
         keys[free[0]] = name
     return keys
-
-
-def _checked(images):
-    """Images as the widget can show them: uint8 or float in `[0, 1]`, grey or colour."""
-    images = as_images(images)
-    if isinstance(images, LazyImages):
-        return images  # read one by one, when they are shown
-    shape, kind = images.shape, images.dtype.kind
-    if len(shape) < 3 or shape[3:] not in ((), (1,), (3,)):
-        raise ValueError(f"Images have shape {list(shape)}; [n, height, width, 3] is expected.")
-    if kind != "f" and images.dtype != np.uint8:
-        raise ValueError(
-            f"Images are of type {images.dtype}; float in [0, 1] or uint8 is expected."
-        )
-    if kind == "f" and len(images) and not (images.min() >= 0 and images.max() <= 1):
-        raise ValueError(
-            f"Images range from {images.min():.4g} to {images.max():.4g}; values in [0, 1] are "
-            "expected. Divide by 255, or give uint8."
-        )
-    return images[..., 0] if shape[3:] == (1,) else images
-
-
-def _png(image):
-    pixels = np.round(image * 255).astype(np.uint8) if image.dtype.kind == "f" else image
-    picture = Image.fromarray(pixels)
-    scale = SIDE / max(picture.size)
-    size = [max(1, round(scale * side)) for side in picture.size]
-    stream = io.BytesIO()
-    picture.resize(size, Image.Resampling.LANCZOS).save(stream, "PNG")
-    return stream.getvalue()

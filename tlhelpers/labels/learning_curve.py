@@ -31,7 +31,7 @@ class LearningCurve:
         Numbers of labels, three different ones at least.
     errors : float `[m]` in `[0, 1]`
         The error at each, measured on samples that were not trained on.
-    samples : int
+    samples : int, or int `[m]`
         On how many samples each error was measured.
     draws, seed : int
         Of the bootstrap.
@@ -63,7 +63,12 @@ class LearningCurve:
     """
 
     def __init__(
-        self, labels: ArrayLike, errors: ArrayLike, samples: int, draws: int = 200, seed: int = 0
+        self,
+        labels: ArrayLike,
+        errors: ArrayLike,
+        samples: ArrayLike,
+        draws: int = 200,
+        seed: int = 0,
     ) -> None:
         labels, errors = np.asarray(labels, float), np.asarray(errors, float)
         if labels.ndim != 1 or labels.shape != errors.shape:
@@ -81,7 +86,14 @@ class LearningCurve:
                 f"Errors range from {errors.min():.3g} to {errors.max():.3g}; shares from 0 to 1 "
                 "are expected. An error is 1 - accuracy."
             )
-        whole_number(samples, "samples")
+        samples = np.array(
+            [whole_number(count, "samples") for count in np.atleast_1d(samples).tolist()]
+        )
+        if len(samples) not in (1, len(labels)):
+            raise ValueError(
+                f"samples has {len(samples)} numbers for {len(labels)} errors; one for all, or one "
+                "for each, is expected."
+            )
         whole_number(draws, "draws")
         rng = np.random.default_rng(seed)
         # never exactly 0 or 1: also an error that was not seen once can happen

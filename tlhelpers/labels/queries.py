@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy import ndarray
 from numpy.random import Generator
-from sklearn.cluster import KMeans
+from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 Query = Callable[[ndarray, ndarray, ndarray | None, int, Generator], ndarray]
 
 CLUSTERS = 200  # at most: enough for the first choices, and quick
+SAMPLE = 2000  # of a larger pool so many without a label are looked at
 NAMES = ("random", "typical", "margin", "typical_then_margin")
 START = 5  # labels a class after which the model's doubts say more than clusters
 
@@ -55,24 +56,29 @@ def typical(
     """Return the most typical of each cluster, clusters without a label first; needs no labels.
 
     As many clusters (k-means on features of length 1) as there will be labels, at most 200.
-    Typical is who has near neighbours: TypiClust (Hacohen, Dekel and Weinshall, 2022).
+    Typical is who has near neighbours: TypiClust (Hacohen, Dekel and Weinshall, 2022). Of a pool of
+    more than 2,000 a random sample is clustered, by mini-batch k-means (Sculley, 2010).
     """
-    features = np.asarray(features, np.float64)
-    features = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
-    left = _left(features, labelled)
-    clusters = min(len(labelled) + n, CLUSTERS, len(np.unique(features, axis=0)))
-    seed = int(rng.integers(2**31))
+    left, labelled = _left(features, labelled), np.asarray(labelled, int)
+    seed, large = int(rng.integers(2**31)), len(left) > SAMPLE
+    if large:
+        left = np.sort(rng.choice(left, max(SAMPLE, n), replace=False))
+    places = np.concatenate([labelled, left])
+    x = np.asarray(features)[places].astype(np.float32 if large else np.float64)
+    x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+    clusters = min(len(labelled) + n, CLUSTERS, len(np.unique(x, axis=0)))
+    kind, quick = (MiniBatchKMeans, {"init_size": 3 * clusters}) if large else (KMeans, {})
     with threadpool_limits(limits=1):  # small problems: more threads only wait for each other
-        cluster = KMeans(clusters, n_init=1, random_state=seed).fit_predict(features)
-        neighbours = NearestNeighbors(n_neighbors=min(20, len(features))).fit(features)
-        distances, _ = neighbours.kneighbors(features)  # each one is its own first neighbour
+        cluster = kind(clusters, n_init=1, random_state=seed, **quick).fit_predict(x)
+        neighbours = NearestNeighbors(n_neighbors=min(20, len(x))).fit(x)
+        distances, _ = neighbours.kneighbors(x)  # each one is its own first neighbour
     order = np.argsort(distances.mean(axis=1), kind="stable")  # most typical first
-    labels = np.bincount(cluster[np.asarray(labelled, int)], minlength=clusters)
+    labels = np.bincount(cluster[: len(labelled)], minlength=clusters)
     sizes = np.bincount(cluster, minlength=clusters)
     turns = []
-    for position in order[np.isin(order, left)]:
-        own = cluster[position]
-        turns.append((labels[own], -sizes[own], own, position))  # few labels first, then large ones
+    for at in order[order >= len(labelled)]:
+        own = cluster[at]
+        turns.append((labels[own], -sizes[own], own, places[at]))  # few labels first, then large
         labels[own] += 1
     return np.array([position for *_, position in sorted(turns)[:n]], int)
 

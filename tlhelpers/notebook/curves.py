@@ -78,7 +78,7 @@ def labels_curve(
     >>> ax = labels_curve(table, chance=0.1)
     """
     column = "labels" if "labels" in table.columns else "labels_per_class"
-    _needs(table, "method", column, "accuracy")
+    needs(table, "method", column, "accuracy")
     ax = new_axes(ax, 7, 4)
     methods = dict(list(table.groupby("method", sort=False)))
     texts = []
@@ -119,7 +119,7 @@ def by_layer(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     >>> rows = [("stem", 10, 0.5), ("block1", 10, 0.8), (None, 10, 0.6)]
     >>> ax = by_layer(pd.DataFrame(rows, columns=["block", "labels_per_class", "accuracy"]))
     """
-    _needs(table, "block", "labels_per_class", "accuracy")
+    needs(table, "block", "labels_per_class", "accuracy")
     pixels = table[table["block"].isna()]
     layers = table[table["block"].notna()]
     if layers.empty:
@@ -163,7 +163,8 @@ def _labels(k):
     return f"{k} label{'s' * (k > 1)}"
 
 
-def _needs(table, *columns):
+def needs(table: pd.DataFrame, *columns: str) -> None:
+    """Raise ValueError unless a table has these columns, and a row."""
     missing = set(columns) - set(table.columns)
     if missing:
         raise ValueError(

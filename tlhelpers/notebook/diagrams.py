@@ -10,12 +10,13 @@ from matplotlib.axes import Axes
 
 from . import shapes
 from .alternative_text import describe
+from .loop import accumulation
 from .network_row import LIFT, MARGIN, End, Row, states_of
 from .shapes import HEIGHT
 from .steps import PARTS, five_steps, four_steps
 from .styles import FROZEN, INK
 
-__all__ = ["USES", "five_steps", "four_steps", "pipeline", "transfer", "uses"]
+__all__ = ["USES", "accumulation", "five_steps", "four_steps", "pipeline", "transfer", "uses"]
 
 #: What transfer is used for: its name, what goes in, what transfers, what is new, what comes out.
 USES = (

@@ -25,14 +25,14 @@ _LOADERS: dict[str, Callable[..., Any]] = {
 def load_task(name: Literal["scipy", "ag_news"]) -> TextTask: ...
 @overload
 def load_task(
-    name: Literal["digits", "moved", "pictograms", "solar", "flowers"],
+    name: Literal["digits", "moved", "solar", "flowers"],
     *,
     backbone: str | None = ...,
     size: int | None = ...,
 ) -> Task: ...
 @overload
 def load_task(
-    name: Literal["pictogram_groups"],
+    name: Literal["pictograms", "pictogram_groups"],
     *,
     backbone: str | None = ...,
     size: int | None = ...,
@@ -71,8 +71,8 @@ def load_task(
         For tasks of pictures: their side in pixels, where the backbone can take another than its
         own. Smaller ones are faster, and say less.
     seed : int, optional
-        For "folder" and "pictogram_groups": another draw of the splits; for "folder" of those that
-        are not folders.
+        For "folder" and pictograms: another draw of the splits; for "folder" of those that are not
+        folders.
 
     Raises
     ------

@@ -42,20 +42,21 @@ _TARGET = (
 )
 
 
-def load_pictograms(backbone: str = LITE0, size: int | None = None) -> Task:
+def load_pictograms(backbone: str = LITE0, size: int | None = None, seed: int = 0) -> Task:
     """Return the task "pictograms": what kind of thing does a coloured drawing show?
 
     Relatives, as a cat and a cat's face, stand in the same split; `details` names their families.
     The drawings are made into pixels once for each size, and kept. Balanced accuracy is the metric,
-    because kinds differ in number. ModuleNotFoundError where the library that draws is missing.
+    because kinds differ in number. `seed` deals the families anew into train, validation and test.
+    ModuleNotFoundError where the library that draws is missing.
     """
-    return _task("pictograms", pictogram_table(), KINDS, backbone, size)
+    return _task("pictograms", pictogram_table(seed=seed), KINDS, backbone, size)
 
 
 def load_pictogram_groups(backbone: str = LITE0, size: int | None = None, seed: int = 0) -> Task:
     """Return the task "pictogram_groups": 723 drawings in six groups, most of them to train with.
 
-    As "pictograms" otherwise. `seed` deals the families anew into train, validation and test.
+    As "pictograms" otherwise.
     """
     table = pictogram_table(GROUPS, test=0.2, validation=0.15, seed=seed)
     return _task("pictogram_groups", table, GROUPS, backbone, size)

@@ -74,10 +74,15 @@ def rows_of(task, labels_per_class, draw):
 
 
 def probe_weights(features, labels, C=1.0):
-    """What a `Dense` head takes as its weights, to be a logistic regression on features."""
+    """What a `Dense` head of ten takes as weights, to be a logistic regression on features.
+
+    A class without a label begins with so low a score that it is no answer.
+    """
     scale = features.std()
     found = LogisticRegression(C=C, max_iter=2000).fit(features / scale, labels)
-    return [found.coef_.T / scale, found.intercept_]
+    kernel, bias = np.zeros((features.shape[1], 10)), np.full(10, -10.0)
+    kernel[:, found.classes_], bias[found.classes_] = found.coef_.T / scale, found.intercept_
+    return [kernel, bias]
 
 
 class Laboratory:
@@ -155,6 +160,8 @@ class Laboratory:
         batch_norm="frozen",
         weight_decay=0.0,
         C=None,
+        steps=STEPS,
+        every=EVERY,
     ):
         """Train to the end; return the accuracy on validation and test, and the curve."""
         update = scratch or batch_norm == "update"
@@ -171,15 +178,15 @@ class Laboratory:
         for variable, value in zip(tail.optimizer.variables, fresh, strict=True):
             variable.assign(value)
         order, batch = np.random.default_rng(seed), min(BATCH, len(rows))
-        picks = np.concatenate([order.permutation(rows) for _ in range(STEPS)])
-        picks = picks[: STEPS * batch].reshape(-1, EVERY * batch)
+        picks = np.concatenate([order.permutation(rows) for _ in range(steps)])
+        picks = picks[: steps * batch].reshape(-1, every * batch)
         held_out = {"x": inputs[1], "y": self.labels[1], "batch_size": 300, "verbose": 0}
-        curve, falling = [(0, np.nan, *tail.evaluate(**held_out))], HalfCosine(rate, STEPS)
+        curve, falling = [(0, np.nan, *tail.evaluate(**held_out))], HalfCosine(rate, steps)
         options = {"batch_size": batch, "shuffle": False, "verbose": 0, "callbacks": [falling]}
         for k, part in enumerate(picks, 1):
             look = order.integers(LOOKS if augmented else 1, size=len(part))
             fitted = tail.fit(inputs[0][look, part], self.labels[0][part], **options).history
-            curve.append((k * EVERY, fitted["loss"][-1], *tail.evaluate(**held_out)))
+            curve.append((k * every, fitted["loss"][-1], *tail.evaluate(**held_out)))
         answers = tail.predict(inputs[2], batch_size=300, verbose=0).argmax(axis=1)
         found = [curve[-1][-1], np.mean(answers == self.labels[2])]
         names = ["step", "loss", "validation_loss", "validation"]
