@@ -17,8 +17,8 @@ _FOLDERS = {
     "tasks": "Split Task TextSplit TextTask list_tasks load_task",
     "training": "adapt_batch_norm average_weights blocks extract_features fine_tune freeze "
     "layerwise split_at trainable_summary unfreeze",
-    "labels": "AccumulationRun PairedAnswers LabelStore Labeller LearningCurve compare_answers decide "
-    "queries",
+    "labels": "AccumulationRun LabelStore Labeller LearningCurve PairedAnswers compare_answers "
+    "decide queries",
     "zero_shot": "TextEncoder ZeroShotClassifier",
     "notebook": "DrawingPad diagrams homework key_figures plots setup store_figures",
     "diagnosis": "doctor",

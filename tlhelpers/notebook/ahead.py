@@ -58,8 +58,9 @@ def ahead(table: pd.DataFrame, baseline: str, ax: Axes | None = None) -> Axes:
         ax.errorbar(places, mean[method], half[method], label=method, **style)
         for k, count in enumerate(wins[method]):
             y = -0.02 - 0.06 * (row + 1)
-            place = {"xycoords": ax.get_xaxis_transform(), "ha": "center", "va": "center"}
-            ax.annotate(str(count), (k, y), fontsize=8, color=style["color"], **place)
+            below = ax.get_xaxis_transform()
+            text = ax.text(k, y, str(count), transform=below, fontsize=8, color=style["color"])
+            text.set(ha="center", va="center")
         points = ", ".join(
             f"{mean[method][n]:+.1f} ± {half[method][n]:.1f} at {n} ({wins[method][n]} of {draws})"
             for n in mean.index

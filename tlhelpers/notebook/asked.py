@@ -49,10 +49,12 @@ def asked(
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(f"points have shape {list(points.shape)}; [n, 2] is expected.")
     ax = new_axes(ax, 3.6, 3.6)
-    ax.scatter(*points.T, s=7, color=GREY, lw=0, zorder=1)
+    ax.scatter(points[:, 0], points[:, 1], s=7, color=GREY, lw=0, zorder=1)
     colours = [to_rgb(COLOURS[c % len(COLOURS)]) for c in classes] if classes is not None else None
     own = [colours[at] for at in before] if colours else DARK
-    ax.scatter(*points[before].T, s=22, c=own, edgecolors="white", lw=0.4, zorder=2)
+    ax.scatter(
+        points[before, 0], points[before, 1], s=22, c=own, edgecolors="white", lw=0.4, zorder=2
+    )
     half = SHARE * np.ptp(points, axis=0).max() / 2
     for at in new:
         x, y = points[at]

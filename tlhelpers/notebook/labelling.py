@@ -19,13 +19,14 @@ def labelling(labeller: Any, ax: Axes | None = None) -> Axes:
     --------
     >>> import tempfile
     >>> import numpy as np
-    >>> from tlhelpers import AccumulationRun, LabelStore
+    >>> from tlhelpers import AccumulationRun, Labeller, LabelStore
     >>> images = np.random.default_rng(0).random((12, 8, 8, 3))
     >>> with tempfile.TemporaryDirectory() as folder, LabelStore(f"{folder}/labels") as store:
     ...     run = AccumulationRun(store, images, images.reshape(12, -1), ("cat", "dog"))
     ...     ax = labelling(Labeller(run, images))
     """
-    rows, x = [[]], 0.1
+    rows: list[list[tuple[float, float, str]]] = [[]]
+    x = 0.1
     for text in labeller.button_texts:
         width = CHARACTER * len(text) + 0.3
         if x + width > WIDTH:
