@@ -61,6 +61,8 @@ experiments: $(STAMP)  ## the stored tables of data/experiments, as far as rows 
 	$(BIN)/python -m tools.experiments.fine_tuning_digits
 	$(BIN)/python -m tools.experiments.fine_tuning_pictograms
 	$(BIN)/python -m tools.experiments.fine_tuning_in_depth
+	$(BIN)/python -m tools.experiments.when_to_fine_tune
+	$(BIN)/python -m tools.experiments.fine_tuning_solar
 
 pretrain: $(STAMP)  ## train GlyphNet again and write data/
 	$(BIN)/python tools/pretrain_glyphnet.py

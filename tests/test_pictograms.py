@@ -318,10 +318,15 @@ def test_groups(groups):
 
 
 def test_another_deal_of_the_groups(groups):
-    """Another seed, other test families; the same seed, the same; no other task deals anew."""
+    """Another seed, other test families; the same seed, the same; so for the eight kinds."""
     one, two = (set(task.test.index) for task in groups)
     assert len(one & two) < len(one) / 2
     again = tl.load_task("pictogram_groups", seed=1, **SMALL)
     np.testing.assert_array_equal(again.test.index, groups[1].test.index)
+    kinds = [tl.load_task("pictograms", seed=seed, **SMALL) for seed in (0, 1)]
+    one, two = (set(task.test.index) for task in kinds)
+    assert len(one & two) < len(one) / 2
+    split = pd.concat([pd.Series(name, getattr(kinds[1], name).index) for name in SPLITS])
+    assert (kinds[1].details.assign(split=split).groupby("family").split.nunique() == 1).all()
     with pytest.raises(ValueError, match="has no option 'seed'; its options: backbone, size"):
-        tl.load_task("pictograms", seed=1)
+        tl.load_task("digits", seed=1)

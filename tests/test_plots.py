@@ -134,6 +134,9 @@ def layers():
 ROUNDS = [PairedAnswers(20, 1, 3), PairedAnswers(40, 0, 0), PairedAnswers(80, 9, 1)]
 
 
+DECIDED = pd.DataFrame({40: ["stay", "go"], 80: ["go", "go"]})
+
+
 def race():
     """Margin wins both draws with 20 labels, by 10 and 20 points, and one of two with 10."""
     rows = [(10, 0, 0.5, 0.6), (10, 1, 0.5, 0.4), (20, 0, 0.6, 0.7), (20, 1, 0.6, 0.8)]
@@ -161,6 +164,7 @@ def race():
         lambda ax: plots.asked(RNG.random((9, 2)), [1, 2], [0], ax=ax),
         lambda ax: plots.comparisons(ROUNDS, ax=ax),
         lambda ax: plots.ahead(race(), "random", ax=ax),
+        lambda ax: plots.decisions(DECIDED, ("stay", "go"), ax=ax),
     ],
 )
 def test_takes_and_returns_axes(draw):
@@ -224,6 +228,7 @@ def test_takes_and_returns_axes(draw):
         (lambda: plots.labels_curve(layers().assign(method="a")[:0]), "has no rows"),
         (lambda: plots.asked(np.zeros((5, 3)), [0]), r"points have shape \[5, 3\]"),
         (lambda: plots.comparisons([]), "rounds is empty"),
+        (lambda: plots.decisions(DECIDED, ("stay",)), "the table also has go; 4 at most"),
         (lambda: plots.ahead(race(), "typical"), "baseline is 'typical'; one of random, margin"),
         (lambda: plots.ahead(race()[:7], "random"), "2 draws; two or more .* with every method"),
         (lambda: plots.ahead(race()[lambda t: t.draw == 0], "random"), "has 1 draws"),
@@ -462,3 +467,10 @@ def test_comparisons_mark_what_has_passed():
     shown = [text.get_text() for text in ax.texts]
     assert shown == ["p = 0.94", "p = 1.00", "p = 0.01\npassed"]
     assert "80 labels: won 9, lost 1, p 0.01" in words(ax)
+
+
+def test_decisions_are_counted():
+    """A cell for each decision, and in words how many of each there are."""
+    ax = plots.decisions(DECIDED, ("stay", "go"))
+    assert ax.images[0].get_array().tolist() == [[0, 1], [1, 1]]
+    assert "40 labels: stay 1, go 1; 80 labels: go 2" in words(ax)

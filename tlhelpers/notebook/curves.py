@@ -193,10 +193,13 @@ def _points(groups, names=None) -> str:
     table = groups.agg(["mean", "min", "max"])
     chosen: Any = sorted({0, len(table) // 2, len(table) - 1})
     some = table.iloc[chosen]
-    return ", ".join(
-        f"{row['mean']:.2f} ({row['min']:.2f} to {row['max']:.2f}) at "
-        f"{at if names is None else names[at]}"
+    ranges = {
+        at: f" ({row['min']:.2f} to {row['max']:.2f})" if row["max"] > row["min"] else ""
         for at, row in some.iterrows()
+    }
+    return ", ".join(
+        f"{some['mean'][at]:.2f}{shown} at {at if names is None else names[at]}"
+        for at, shown in ranges.items()
     )
 
 

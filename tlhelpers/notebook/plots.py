@@ -10,6 +10,7 @@ from .answers import confusion_matrix, most_wrong, predictions
 from .asked import asked
 from .comparisons import comparisons
 from .curves import by_layer, labels_curve, learning_curves
+from .decisions import decisions
 from .embedding import embedding
 from .grids import activation_maps, filters, image_grid, sheet
 from .labelling import labelling
@@ -26,6 +27,7 @@ __all__ = [
     "by_method",
     "comparisons",
     "confusion_matrix",
+    "decisions",
     "describe",
     "embedding",
     "filters",

@@ -26,7 +26,7 @@ from tools.experiments.runs import FOLDER, append, rows_with
 
 RUNS = FOLDER / "when_to_fine_tune.csv"
 LABELS = {
-    "moved": (20, 40, 60, 80, 120, 160, 240, 300, 600),
+    "moved": (20, 40, 60, 80, 100, 120, 140, 160, 240, 300, 600),
     "digits": (20, 40, 80, 160, 300, 600),
 }
 DRAWS, CHOOSE_ON, FOLDS = 8, 2, 3

@@ -431,7 +431,12 @@ HW3 = {
             "answers of the model.*leave out rows whose `who` is 'model'",
         ),
         ("skipped ones", (" and row.label is not None", ""), "skipped items are counted"),
-        ("history", ("for row in store if", "for row in store.history() if"), "Exercise 1: "),
+        (
+            "history",
+            ("for row in store if", "for row in store.history() if"),
+            "Exercise 1: you count",
+            (1, 0),
+        ),
     ],
     "ex2": [
         (
@@ -444,17 +449,24 @@ def most_doubtful(probabilities, labelled, n):
     return np.argsort(margin)[: min(n, len(margin) - len(labelled))]
 """,
             "Exercise 2: ",
+            (0, 1, 1),
         ),
         (
             "log of 0",
             ("np.log(np.where(p > 0, p, 1))", "np.log(p)"),
             r"0 \* log\(0\) is not a number",
+            (2, 0, 1),
         ),
-        ("surest first", ("np.argsort(-entropy", "np.argsort(entropy"), "largest entropy"),
-        ("asks again", ("order[~np.isin(order, labelled)]", "order"), "has a label already"),
+        (
+            "surest first",
+            ("np.argsort(-entropy", "np.argsort(entropy"),
+            "largest entropy",
+            (0, 0, 1),
+        ),
+        ("asks again", ("order[~np.isin(order, labelled)]", "order"), "a label already", (0, 1, 0)),
     ],
     "ex3": [
-        ("at random", "first_twenty = at_random", "ten points more are expected"),
+        ("at random", "first_twenty = at_random", "ten points more are expected", (0, 0, 0)),
         (
             "with the labels",
             """\
@@ -463,37 +475,89 @@ def first_twenty(x, n, rng):
     return np.concatenate(rows)
 """,
             "looks at labels that nobody has given yet",
+            (0, 0, 1),
         ),
         (
             "positions written down",
             "kept = first_twenty(x_pool, 20, np.random.default_rng(0))\n"
             "def first_twenty(x, n, rng):\n    return kept[:n]",
             "Positions of one pool, written down",
+            (3, 0, 1),
         ),
         (
             "the same pictures twice",
             ("return np.array(chosen)", "return np.array(chosen[: n // 2] * 2)"),
             "only 10 of the twenty positions differ",
+            (0, 0, 0),
+        ),
+        (
+            "half of it at random",
+            (
+                "return np.array(chosen)",
+                "rest = np.setdiff1d(np.arange(len(x)), chosen[:10])\n"
+                "    return np.append(chosen[:10], rng.permutation(rest)[: n - 10])",
+            ),
+            "What does typical miss",
+            (3, 1, 0),
         ),
     ],
     "ex4": [
         (
-            "the first lead",
-            ("pays[::-1].cummin()[::-1]", "pays"),
-            "at 80 it is behind again",
+            "two-sided",
+            ('alternative="greater"', 'alternative="two-sided"'),
+            "0.2500 with you; a fair coin does that once",
+            (0, 0),
         ),
-        ("any lead", ("won.std() / np.sqrt(won.size())", "0"), "A lead that small may be chance"),
-        ("no square root", ("np.sqrt(won.size())", "1"), "divided by the square root"),
-        ("ddof", ("won.std()", "won.std(ddof=0)"), "taken with ddof=1"),
-        ("test decides", ("log.tuned - log.probe", "log.test - log.probe"), "Exercise 4: "),
         (
-            "off by one",
-            ("int(lasting.idxmax())", "int(lasting.index[lasting.argmax() - 1])"),
+            "a normal curve",
+            (
+                'binomtest(won, won + lost, alternative="greater").pvalue if won + lost else 1.0',
+                "float(0.5 - 0.4 * (won - lost) / max(1, won + lost) ** 0.5)",
+            ),
+            "Exercise 4: three wins",
+            (0, 0),
+        ),
+        (
+            "nothing differs",
+            (" if won + lost else 1.0", " if won + lost else 0.5"),
+            "without a differing answer p is 1",
+            (0, 2),
+        ),
+        (
+            "one pass",
+            ("rounds[-2:]", "rounds[-1:]", "len(passes) == 2", "len(passes) == 1"),
+            "one pass is not enough",
+            (2, 0),
+        ),
+        (
+            "two passes, whenever",
+            ("rounds[-2:]", "rounds", "len(passes) == 2 and all(passes)", "sum(passes) >= 2"),
+            "two passes follow one another",
+            (2, 0),
+        ),
+        (
+            "rounds added up",
+            """\
+def after_round(rounds):
+    won, lost = (sum(each[k] for each in rounds[-2:]) for k in (1, 2))
+    two = len(rounds) > 1
+    return "change over" if two and p_value(won, lost) <= 0.2 else "label more"
+""",
             "Exercise 4: ",
+            (2, 0),
+        ),
+        (
+            "by the helper",
+            """\
+def after_round(rounds):
+    return tl.decide([tl.PairedAnswers(*each) for each in rounds], level=0.2).action
+""",
+            "write the rule yourself",
+            (2, 0),
         ),
     ],
     "ex5": [
-        ("no guess costs nothing", "guess = None", "", (5,)),
+        ("no guess costs nothing", "guess = None", "", (3, 1, 1)),
         (
             "learnt from the truth",
             (
@@ -501,11 +565,13 @@ def first_twenty(x, n, rng):
                 "y_train[some]",
             ),
             "trained on what people answered",
+            (0, 1, 0),
         ),
         (
             "winner as hoped for",
             'winner = {1.0: "three", 0.01: "three"}',
             "Report what was measured",
+            (3, 0, 1),
         ),
         (
             "typed by hand",
@@ -513,8 +579,9 @@ def first_twenty(x, n, rng):
             'conclusion = " ".join(f"{v:.2f}" for v in table.to_numpy().ravel())\n'
             'conclusion += " " + " ".join(dir(np)[:40])',
             "measuring gives.*Let the code fill the table",
+            (0, 1, 1),
         ),
-        ("one seed", ("range(5)", "range(1)"), "mean over seeds 0 to 4"),
+        ("one seed", ("range(5)", "range(1)"), "mean over seeds 0 to 4", (0, 1, 1)),
     ],
 }
 
