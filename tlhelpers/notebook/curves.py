@@ -3,6 +3,7 @@
 Lines differ by marker and dash as well as by colour, so that they can be told apart in grey.
 """
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -90,9 +91,8 @@ def labels_curve(
         grey = METHOD_COLOURS["chance"]
         ax.axhline(chance, color=grey, linestyle=":", label="chance", zorder=1)
         texts.append(f"chance: {chance:.2f}")
-    ticks = sorted(table[column].unique())
     ax.set_xscale("log")
-    ax.set_xticks(ticks, [str(tick) for tick in ticks])
+    label_ticks(ax, sorted(table[column].unique()))
     ax.minorticks_off()
     shown = column.replace("_", " ")
     ax.set(xlabel=f"{shown} (logarithmic)", ylabel="accuracy")
@@ -157,6 +157,13 @@ def by_layer(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     _name_ends(ax, ends)
     describe(ax, f"Lines: accuracy by block, mean over runs (range). {'; '.join(texts)}.")
     return ax
+
+
+def label_ticks(ax: Axes, ticks: list) -> None:
+    """Mark numbers of labels on a logarithmic axis; of those that would touch, the smaller ones."""
+    room = (ticks[-1] / ticks[0]) ** 0.055
+    named = [n for n, after in pairwise(ticks) if after / n > room] + ticks[-1:]
+    ax.set_xticks(ticks, [str(tick) if tick in named else "" for tick in ticks])
 
 
 def _labels(k):
