@@ -25,7 +25,7 @@ def test_rows_are_runs():
     assert not runs.duplicated(["labels_per_class", "draw", "learning_rate", "augmented"]).any()
 
 
-@pytest.mark.parametrize("name", TUNED)
+@pytest.mark.parametrize("name", [*TUNED, "when_to_fine_tune"])
 def test_choices_leave_the_test_split_alone(name):
     """No run twice; those by which settings are chosen have no figure on test, all others do."""
     runs = tl.read_experiment(name)
@@ -120,3 +120,19 @@ def test_a_row_of_the_ways_comes_again():
     for shift in SHIFTS:
         assert abs(found[f"test_{shift}"] - row[f"test_{shift}"].item()) < 0.03
     assert abs(found["letters"] - row.letters.item()) < 0.03
+
+
+@pytest.mark.slow
+def test_a_row_of_the_rounds_comes_again():
+    """Forty moved digits: probe and gentle recipe land where they did."""
+    from tools.experiments.when_to_fine_tune import GENTLE, SETTINGS, Rounds, name_of
+
+    runs = tl.read_experiment("when_to_fine_tune")
+    rows = runs.query("task == 'moved' and part == 'rounds' and labels == 40 and draw == 0")
+    rows, rounds = rows.set_index("method"), Rounds("moved")
+    (C,) = (each["C"] for each in SETTINGS["probe"] if name_of(each) == rows.setting["probe"])
+    labelled = rounds.order(0)[:40]
+    for method, setting in (("probe", {"C": C}), ("gentle recipe", GENTLE)):
+        answer = rounds.learn(method, labelled, 0, setting, C)
+        assert abs(np.mean(answer(1) == rounds.labels[1]) - rows.validation[method]) < 0.02
+        assert abs(np.mean(answer(2) == rounds.labels[2]) - rows.test[method]) < 0.02
