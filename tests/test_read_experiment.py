@@ -132,7 +132,7 @@ def test_a_row_of_the_rounds_comes_again():
     rows, rounds = rows.set_index("method"), Rounds("moved")
     (C,) = (each["C"] for each in SETTINGS["probe"] if name_of(each) == rows.setting["probe"])
     labelled = rounds.order(0)[:40]
-    for method, setting in (("probe", {"C": C}), ("gentle recipe", GENTLE)):
-        answer = rounds.learn(method, labelled, 0, setting, C)
+    for method, setting in (("probe", {"C": C}), ("gentle recipe", GENTLE | {"C": C})):
+        answer = rounds.learn(method, labelled, 0, setting)
         assert abs(np.mean(answer(1) == rounds.labels[1]) - rows.validation[method]) < 0.02
         assert abs(np.mean(answer(2) == rounds.labels[2]) - rows.test[method]) < 0.02

@@ -5,8 +5,9 @@
 Two hours and a half on one core; processes may share the tasks. Labels come by chance, nested
 within a draw. At each number of labels three methods learn from the same ones: the probe,
 fine-tuning from the probe, and the gentle recipe (the last block at a small rate), all of them from
-eight looks at each picture. Settings are chosen on `validation`, on two draws, at a hundred labels
-for up to a hundred and at five hundred for more. Then probe and fine-tuning answer, by three-fold
+eight looks at each picture. Settings are chosen on `validation`: the strength of the probe at each
+number of labels, on all draws; depth and rate of fine-tuning on two, at a hundred labels for up to
+a hundred and at five hundred for more. Then probe and fine-tuning answer, by three-fold
 cross-validation, each labelled picture once: `won` counts those where only fine-tuning is right,
 `lost` those where only the probe is. In each training the rate falls to 0, in 200 steps up to 80
 labels and in 400 beyond. Rows are written as they come; a run that stands there is not repeated.
@@ -30,7 +31,7 @@ LABELS = {
     "digits": (20, 40, 80, 160, 300, 600),
 }
 DRAWS, CHOOSE_ON, FOLDS = 8, 2, 3
-FEW, MANY = 100, 500  # labels at which settings are chosen
+FEW, MANY = 100, 500  # labels at which depth and rate are chosen
 GENTLE = {"last": 1, "rate": 1e-4}
 SETTINGS = {
     "probe": [{"C": C} for C in (0.01, 0.1, 1.0)],
@@ -50,7 +51,7 @@ class Rounds(Laboratory):
         """Places in `train`, in the order in which they are labelled."""
         return np.random.default_rng(draw).permutation(len(self.labels[0]))
 
-    def learn(self, method, rows, seed, setting, C):
+    def learn(self, method, rows, seed, setting):
         """A function that answers pictures: of `train` (their places), validation or test."""
         if method == "probe":
             features, scale = self.features, self.features[0].std()
@@ -62,7 +63,7 @@ class Rounds(Laboratory):
                 return found.predict(x / scale)
         else:
             steps = 200 if len(rows) <= 80 else 400
-            options = {"augmented": True, "C": C, "steps": steps, "every": steps}
+            options = {"augmented": True, "steps": steps, "every": steps}
             self.train(rows, seed, **setting, **options)
             _, _, tail, inputs, _ = self.model(setting["last"], False, 0.0)
 
@@ -78,24 +79,26 @@ class Rounds(Laboratory):
         return self.labels[0]
 
     def best(self, method, labels):
-        """The setting that is best on validation in the mean of two draws."""
-        at = FEW if labels <= FEW else MANY
-        C = None if method == "probe" else self.best("probe", labels)["C"]
-        for draw in range(CHOOSE_ON):
-            for setting in SETTINGS[method]:
-                self.run("choice", at, draw, method, setting, C)
+        """The setting that is best on validation in the mean of some draws."""
+        at, settings, draws = labels, SETTINGS[method], DRAWS
+        if method == "fine-tuned":
+            at, draws = FEW if labels <= FEW else MANY, CHOOSE_ON
+            settings = [each | self.best("probe", at) for each in settings]
+        for draw in range(draws):
+            for setting in settings:
+                self.run("choice", at, draw, method, setting)
         tried = rows_with(RUNS, task=self.name, part="choice", labels=at, method=method)
         name = tried.groupby("setting", sort=False).validation.mean().idxmax()
-        return next(each for each in SETTINGS[method] if name_of(each) == name)
+        return next(each for each in settings if name_of(each) == name)
 
-    def run(self, part, labels, draw, method, setting, C=None, *, folds=False):
+    def run(self, part, labels, draw, method, setting, *, folds=False):
         """One run, unless its row is there."""
         values = (self.name, part, labels, draw, method, name_of(setting))
         key = dict(zip(KEY, values, strict=True))
         if not rows_with(RUNS, **key).empty:
             return
         start, rows = time.perf_counter(), self.order(draw)[:labels]
-        answer = self.learn(method, rows, draw, setting, C)
+        answer = self.learn(method, rows, draw, setting)
         row = key | {"validation": np.mean(answer(1) == self.labels[1])}
         if part != "choice":
             row["test"] = np.mean(answer(2) == self.labels[2])
@@ -103,18 +106,17 @@ class Rounds(Laboratory):
         row["seconds"] = round(time.perf_counter() - start, 1)
         if folds:
             start = time.perf_counter()
-            row |= self.cross_validate(rows, draw, setting, C)
+            row |= self.cross_validate(rows, draw, setting)
             row["seconds_of_folds"] = round(time.perf_counter() - start, 1)
         append(RUNS, pd.DataFrame([row], columns=[*KEY, *RESULTS]))
         print(row, flush=True)
 
-    def cross_validate(self, rows, draw, setting, C):
+    def cross_validate(self, rows, draw, setting):
         """Each labelled picture answered once, by fine-tuning and by the probe."""
         right = {"fine-tuned": np.zeros(len(rows), bool), "probe": np.zeros(len(rows), bool)}
-        settings = {"fine-tuned": setting, "probe": {"C": C}}
         for learnt, held in KFold(FOLDS, shuffle=True, random_state=draw).split(rows):
             for method, of in right.items():
-                answer = self.learn(method, rows[learnt], draw, settings[method], C)
+                answer = self.learn(method, rows[learnt], draw, setting)
                 of[held] = answer(0, rows[held]) == self.y[rows[held]]
         tuned, probe = right["fine-tuned"], right["probe"]
         return {
@@ -132,10 +134,10 @@ def main():
             for labels in LABELS[name]:
                 probe = rounds.best("probe", labels)
                 rounds.run("rounds", labels, draw, "probe", probe)
-                rounds.run("rounds", labels, draw, "gentle recipe", GENTLE, probe["C"])
-                tuned = rounds.best("fine-tuned", labels)
+                rounds.run("rounds", labels, draw, "gentle recipe", GENTLE | probe)
+                tuned = rounds.best("fine-tuned", labels) | probe
                 folds = labels < max(LABELS[name])
-                rounds.run("rounds", labels, draw, "fine-tuned", tuned, probe["C"], folds=folds)
+                rounds.run("rounds", labels, draw, "fine-tuned", tuned, folds=folds)
 
 
 if __name__ == "__main__":
