@@ -1,7 +1,7 @@
 """The decision after each round: stay, label more, or change over to fine-tuning."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import NamedTuple
 
 from ..runtime.checks import whole_number
@@ -69,7 +69,7 @@ def decide(
 
     Examples
     --------
-    >>> from tlhelpers.labels.compare_answers import PairedAnswers
+    >>> from tlhelpers import PairedAnswers
     >>> rounds = [PairedAnswers(40, 2, 3), PairedAnswers(80, 6, 1), PairedAnswers(120, 9, 2)]
     >>> decide(rounds[:2]).action, decide(rounds).action
     ('label more', 'change over')
@@ -83,7 +83,8 @@ def decide(
         raise ValueError(f"level is {level!r}; a number between 0 and 1 is expected.")
     whole_number(passes, "passes")
     whole_number(more, "more")
-    last, count = rounds[-1], passed(rounds, level)
+    last = rounds[-1]
+    count = sum(1 for _ in takewhile(lambda each: each.p_value <= level, reversed(rounds)))
     counts = f"fine-tuning won {last.won} and lost {last.lost} of {last.labels} answers"
     if count >= passes:
         return Decision("change over", f"{counts}, and passed {count} rounds in a row")
@@ -97,13 +98,3 @@ def decide(
     )
     action = "label more" if bought.value >= worth else "stay"
     return Decision(action, f"{counts}; {forecast}")
-
-
-def passed(rounds: Sequence[PairedAnswers], level: float = LEVEL) -> int:
-    """Return how many of the last rounds passed in a row."""
-    count = 0
-    for each in reversed(rounds):
-        if each.p_value > level:
-            break
-        count += 1
-    return count

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from matplotlib.patches import Rectangle
 
 from ..images.lazy_images import Images
 from .alternative_text import describe
-from .styles import COLOURS, new_axes, rgb
+from .styles import COLOURS, new_axes, rgb, tile
 
 GREY, DARK = "#C9C9C9", "#333333"
 SHARE = 0.11  # of the width, for a picture
@@ -62,10 +63,9 @@ def asked(
         if images is None:
             ax.scatter(x, y, s=90, marker="*", color=[edge], edgecolors="black", lw=0.6, zorder=3)
             continue
-        place = (x - half, x + half, y - half, y + half)
-        ax.imshow(rgb(np.asarray(images[at])[None])[0], extent=place, zorder=3)
-        box = np.array([(-half, -half), (half, -half), (half, half), (-half, half), (-half, -half)])
-        ax.plot(*(box + points[at]).T, color=edge, lw=1.6, zorder=4)
+        corner, side = (x - half, y - half), 2 * half
+        tile(ax, rgb(np.asarray(images[at])[None])[0], *corner, side, zorder=3)
+        ax.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=edge, lw=1.6, zorder=4))
     low, high = points.min(axis=0) - half, points.max(axis=0) + half
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[], aspect="auto")
     known = f" of {len({int(classes[at]) for at in new})} classes" if classes is not None else ""

@@ -49,8 +49,7 @@ def comparisons(rounds: Sequence[Any], level: float | None = None, ax: Axes | No
         ax.text(place, y, text, ha="center", va="bottom", fontsize=9, weight=weight, color=INK)
     ax.set(ylim=(-1.15 * max(*lost, 1), 1.4 * reach), xlabel="labels", ylabel="answers that differ")
     ax.set_xticks(places, [str(each.labels) for each in rounds])
-    ax.set_yticks(ticks := ax.get_yticks(), [f"{abs(tick):g}" for tick in ticks])
-    ax.set_ylim(-1.15 * max(*lost, 1), 1.4 * reach)
+    ax.yaxis.set_major_formatter(lambda tick, _: f"{abs(tick):g}")
     ax.legend(fontsize=9, loc="upper left")
     texts = [
         f"{each.labels} labels: won {each.won}, lost {each.lost}, p {each.p_value:.2f}"

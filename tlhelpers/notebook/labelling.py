@@ -6,10 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
 from .alternative_text import describe
-from .shapes import canvas
+from .shapes import CHARACTER, canvas
 from .styles import INK, PAPER, rgb, tile
 
-SIDE, HEIGHT, CHARACTER, WIDTH = 1.8, 0.34, 0.088, 8.0  # inches
+SIDE, HEIGHT, WIDTH = 1.8, 0.34, 8.0  # inches
 
 
 def labelling(labeller: Any, ax: Axes | None = None) -> Axes:

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 import tlhelpers as tl
@@ -124,3 +125,16 @@ class BackboneRuns:
             options |= {"sample_weight": weight[y], "callbacks": [falling]}
             curve.append(look(k, tail.fit(x, y, **options).history["loss"][-1]))
         return [tail.predict(each, batch_size=64, verbose=0) for each in both], curve
+
+    def learn(self, method, rows, setting, steps, every=50):
+        """Both answers of a method, its setting, and its curve.
+
+        Without a setting it is a regression, of which the setting is found and no curve is left.
+        """
+        if setting:
+            first, rate = setting.split(", rate ")
+            answers, curve = self.tune(rows, first, float(rate), steps, every)
+            return answers, setting, pd.DataFrame(curve, columns=["step", "loss", "validation"])
+        names = {"frozen, best block": self.frozen_blocks, "frozen, last block": ["top"]}
+        _, found, _, answers = self.frozen(names.get(method, [method]), rows)
+        return answers, found, None

@@ -83,15 +83,9 @@ class Runs:
             return
         here, start = self.deal(deal), time.perf_counter()
         rows = here.rows(labels_per_class)
-        if setting:
-            first, rate = setting.split(", rate ")
-            answers, curve = here.tune(rows, first, float(rate), STEPS)
-            curve = pd.DataFrame(curve, columns=["step", "loss", "validation"])
-            if part != "choice":
-                append(CURVES, curve.assign(**key)[[*KEY, *curve.columns]])
-        else:
-            names = {"frozen, best block": FROZEN, "frozen, last block": ["top"]}
-            _, key["setting"], _, answers = here.frozen(names.get(method, [method]), rows)
+        answers, key["setting"], curve = here.learn(method, rows, setting, STEPS)
+        if curve is not None and part != "choice":
+            append(CURVES, curve.assign(**key)[[*KEY, *curve.columns]])
         validation, test = here.scores(answers)
         row = key | {"labels": len(rows), "validation": validation, "test": test}
         if part == "choice":

@@ -58,17 +58,10 @@ class SolarCells(BackboneRuns):
         if not rows_with(RUNS, **{name: key[name] for name in known}).empty:
             return
         start, rows = time.perf_counter(), self.order[:labels]
-        if setting:
-            first, rate = setting.split(", rate ")
-            steps = 300 if labels <= 200 else 1200
-            answers, curve = self.tune(rows, first, float(rate), steps, every=steps // 12)
-            curve = pd.DataFrame(curve, columns=["step", "loss", "validation"])
-            if part != "choice":
-                append(CURVES, curve.assign(**key)[[*KEY, *curve.columns]])
-        else:
-            names = {"frozen, best block": FROZEN, "frozen, last block": ["top"]}
-            found = self.frozen(names.get(method, [method]), rows)
-            key["setting"], answers = found[1], found[3]
+        steps = 300 if labels <= 200 else 1200
+        answers, key["setting"], curve = self.learn(method, rows, setting, steps, steps // 12)
+        if curve is not None and part != "choice":
+            append(CURVES, curve.assign(**key)[[*KEY, *curve.columns]])
         row = key | self.scores(answers, part)
         row["seconds"] = round(time.perf_counter() - start)
         append(RUNS, pd.DataFrame([row], columns=[*KEY, *RESULTS]))

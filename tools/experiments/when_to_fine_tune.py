@@ -113,17 +113,14 @@ class Rounds(Laboratory):
 
     def cross_validate(self, rows, draw, setting):
         """Each labelled picture answered once, by fine-tuning and by the probe."""
-        right = {"fine-tuned": np.zeros(len(rows), bool), "probe": np.zeros(len(rows), bool)}
+        answers = {"fine-tuned": np.zeros(len(rows), int), "probe": np.zeros(len(rows), int)}
         for learnt, held in KFold(FOLDS, shuffle=True, random_state=draw).split(rows):
-            for method, of in right.items():
-                answer = self.learn(method, rows[learnt], draw, setting)
-                of[held] = answer(0, rows[held]) == self.y[rows[held]]
-        tuned, probe = right["fine-tuned"], right["probe"]
-        return {
-            "cross_validated": tuned.mean(),
-            "won": np.sum(tuned & ~probe),
-            "lost": np.sum(probe & ~tuned),
-        }
+            for method, of in answers.items():
+                of[held] = self.learn(method, rows[learnt], draw, setting)(0, rows[held])
+        tuned, labels = answers["fine-tuned"], self.y[rows]
+        compared = tl.compare_answers(answers["probe"], tuned, labels)
+        right = np.mean(tuned == labels)
+        return {"cross_validated": right, "won": compared.won, "lost": compared.lost}
 
 
 def main():
