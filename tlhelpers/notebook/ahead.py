@@ -70,7 +70,7 @@ def ahead(table: pd.DataFrame, baseline: str, ax: Axes | None = None) -> Axes:
     ax.set_xticks(range(len(mean)), [str(n) for n in mean.index])
     ax.tick_params(axis="x", length=0, pad=8 + 13 * len(mean.columns))
     low, high = ax.get_ylim()
-    ax.set_ylim(low, high + 0.08 * len(mean.columns) * (high - low))  # room for the legend
+    ax.set_ylim(low, high + 0.11 * len(mean.columns) * (high - low))  # room for the legend
     ax.set(xlabel=f"labels (above: wins in {draws} draws)", ylabel=f"points ahead of {baseline}")
     ax.grid(axis="y", alpha=0.3)
     falls = mean.iloc[0].max() > mean.iloc[-1].max()

@@ -31,7 +31,7 @@ def comparisons(rounds: Sequence[Any], level: float | None = None, ax: Axes | No
     """
     if not rounds:
         raise ValueError("Nothing to draw: rounds is empty.")
-    ax = new_axes(ax, 7, 3)
+    ax = new_axes(ax, max(7.0, 0.7 * len(rounds)), 3)
     places = range(len(rounds))
     won, lost = [each.won for each in rounds], [each.lost for each in rounds]
     ax.bar(places, won, width=0.55, color=TRAINED, label="only fine-tuning right")
