@@ -105,7 +105,7 @@ def test_near_digits_gain_a_little_on_test(rounds):
 def test_the_band_holds_less_than_it_says(moved):
     """Of curves fitted up to 160 labels: 17 of 24 later errors."""
     inside = []
-    for draw, runs in moved.groupby("draw"):
+    for _, runs in moved.groupby("draw"):
         rows = runs[(runs.method == "fine-tuned") & (runs.labels <= 160)].sort_values("labels")
         right = rows.cross_validated - (rows.won - rows.lost) / rows.labels
         curve = tl.LearningCurve(rows.labels * 2 / 3, 1 - right, samples=rows.labels)
