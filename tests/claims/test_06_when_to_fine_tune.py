@@ -124,8 +124,15 @@ def test_live_rows_are_those_of_the_table(found):
 
 
 def test_solar_cells_cross():
+    """With 1,600 labels; larger pictures help fine-tuning, and not frozen features."""
     runs = tl.read_experiment("fine_tuning_solar")
     runs = runs[runs.part == "methods"]
     lead = leads(runs, "test", probe="frozen, last block").dropna()
     assert (lead[[400, 800, 1600]].mean() > 1).all()
     assert np.mean(lead[[50, 100, 200]]) < 1
+    found = runs[runs.labels == 1600].groupby("method").test.mean()
+    gain = 100 * found.sub(found["frozen, last block"])
+    assert 1 < gain["fine-tuned"] < 3
+    assert 3 < gain["fine-tuned, 224 pixels"] < 5
+    assert abs(gain["frozen, last block, 224 pixels"]) < 1
+    assert found["fine-tuned, 224 pixels"] >= 0.84
