@@ -43,7 +43,7 @@ def test_moved_digits_cross(moved):
     assert (lead[[300, 600]] > 0).all(axis=None)
 
 
-def test_drawings_cross(found):
+def test_drawings_cross():
     """Earlier against the last block; about level with the best block from 120 labels on."""
     runs = tl.read_experiment("fine_tuning_pictograms")
     runs = runs[runs.part == "methods"]
