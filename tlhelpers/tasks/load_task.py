@@ -13,6 +13,7 @@ _LOADERS: dict[str, Callable[..., Any]] = {
     "moved": image_tasks.load_moved,
     "pictograms": pictograms.load_pictograms,
     "pictogram_groups": pictograms.load_pictogram_groups,
+    "pictogram_names": pictograms.load_pictogram_names,
     "solar": solar.load_solar,
     "flowers": image_tasks.load_flowers,
     "folder": image_tasks.load_folder,
@@ -32,7 +33,7 @@ def load_task(
 ) -> Task: ...
 @overload
 def load_task(
-    name: Literal["pictograms", "pictogram_groups"],
+    name: Literal["pictograms", "pictogram_groups", "pictogram_names"],
     *,
     backbone: str | None = ...,
     size: int | None = ...,

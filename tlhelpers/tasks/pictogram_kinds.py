@@ -80,6 +80,23 @@ GROUPS = {
 }
 
 
+# What Unicode's list calls the drawings that have names of their own; flags and signs are left out.
+CATEGORIES = (
+    *["Smileys & Emotion", "People & Body", "Animals & Nature", "Food & Drink"],
+    *["Travel & Places", "Activities", "Objects"],
+)
+
+
+def by_category(emoji: list[dict[str, Any]]) -> dict[str, Kind]:
+    """Return kinds for all drawings with names: the categories, with all that is in them."""
+    return {
+        category: Kind(
+            ", ".join({one["subcategory"] for one in emoji if one["category"] == category})
+        )
+        for category in CATEGORIES
+    }
+
+
 def choose(emoji: list[dict[str, Any]], kinds: dict[str, Kind]) -> pd.DataFrame:
     """Return the pictograms of some kinds: `name`, `full_name`, `kind`, `file`, in Unicode's order.
 

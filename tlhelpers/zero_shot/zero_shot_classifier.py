@@ -9,6 +9,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from ..runtime import checks
+from .vectors import unit, vectors_of
 
 
 class ZeroShotClassifier:
@@ -66,7 +67,7 @@ class ZeroShotClassifier:
         self.temperature = _positive(temperature)
         of_class = zip(self.class_names, _one_each(descriptions, self.class_names), strict=True)
         means = [
-            _unit(_vectors(prompts, f"The description of {name!r}", one=True)).mean(0)
+            unit(vectors_of(prompts, f"The description of {name!r}", one=True)).mean(0)
             for name, prompts in of_class
         ]
         if len({len(mean) for mean in means}) > 1:
@@ -76,7 +77,7 @@ class ZeroShotClassifier:
             )
         vectors, self._centre = np.stack(means), np.float32(0)
         if unlabelled is not None:
-            self._centre = _vectors(unlabelled, "unlabelled", vectors.shape[1]).mean(0)
+            self._centre = vectors_of(unlabelled, "unlabelled", vectors.shape[1]).mean(0)
             vectors = vectors - vectors.mean(0)
         lengths = np.linalg.norm(vectors, axis=1)
         if (lengths < 1e-6).any():
@@ -85,15 +86,15 @@ class ZeroShotClassifier:
                 f"The description of {name!r} has no direction: its vector is zero, or the mean of "
                 "all classes. Describe it by words (or pictures) that the encoder knows."
             )
-        self.vectors = _unit(vectors)
+        self.vectors = unit(vectors)
 
     def prepare(self, x: np.ndarray) -> np.ndarray:
         """Return samples as this classifier compares them: centred, each of length 1.
 
         float `[n, d]` to float32 `[n, d]`. A sample of zeros stays zero.
         """
-        x = _vectors(x, "x", self.vectors.shape[1])
-        return _unit(np.where(x.any(1, keepdims=True), x - self._centre, 0))
+        x = vectors_of(x, "x", self.vectors.shape[1])
+        return unit(np.where(x.any(1, keepdims=True), x - self._centre, 0))
 
     def similarities(self, x: np.ndarray) -> np.ndarray:
         """Return cosines of samples `[n, d]` and classes, -1 to 1: float32 `[n, classes]`."""
@@ -161,28 +162,3 @@ def _one_each(descriptions, names):
             "class names; one (or several in one array) a class is expected."
         )
     return list(descriptions)
-
-
-def _vectors(x, what, d=None, one=False):
-    """float32 `[n, d]` that is finite; `one` also takes a single vector `[d]`."""
-    try:
-        x = np.asarray(x, np.float32)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{what} is not an array of numbers ({error}). Encode it first.") from None
-    x = x[None] if one and x.ndim == 1 else x
-    if x.ndim != 2 or not x.size:
-        expected = "[d] or [prompts, d]" if one else "[n, d]"
-        raise ValueError(f"{what} has shape {list(x.shape)}; {expected} is expected.")
-    if not np.isfinite(x).all():
-        raise ValueError(f"{what} holds numbers that are not finite. Check the encoder's output.")
-    if d not in (None, x.shape[1]):
-        raise ValueError(
-            f"{what} has {x.shape[1]} numbers a sample, descriptions have {d}; both must come "
-            "from one encoder."
-        )
-    return x
-
-
-def _unit(x):
-    x = x / np.maximum(np.abs(x).max(-1, keepdims=True), 1e-30)  # squares must not overflow
-    return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
