@@ -200,3 +200,19 @@ def test_accumulation_is_a_loop_with_a_way_out():
     assert fills(whole).count("#D55E00") == 1
     assert "A way out: when fine-tuning pays" in plots.alternative_text(whole.figure)
     assert inside(whole)
+
+
+def test_two_towers_meet():
+    """Frozen networks in blue, the map in orange; for two that learn together, both."""
+    mapped = diagrams.two_towers(PICTURE, "a violin")
+    assert (fills(mapped).count("#0072B2"), fills(mapped).count("#D55E00")) == (2, 1)
+    assert 'the text "a violin" → sentence encoder (frozen)' in plots.alternative_text(
+        mapped.figure
+    )
+    assert inside(mapped)
+    learnt = [("network", "trained")]
+    both = diagrams.two_towers(PICTURE, "a violin", of_picture=learnt, of_text=learnt)
+    assert (fills(both).count("#0072B2"), fills(both).count("#D55E00")) == (0, 2)
+    assert inside(both)
+    with pytest.raises(ValueError, match="The state of a box is 'melted'; one of 'plain'"):
+        diagrams.two_towers(PICTURE, "a violin", of_text=[("network", "melted")])

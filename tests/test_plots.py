@@ -474,3 +474,19 @@ def test_decisions_are_counted():
     ax = plots.decisions(DECIDED, ("stay", "go"))
     assert ax.images[0].get_array().tolist() == [[0, 1], [1, 1]]
     assert "40 labels: stay 1, go 1; 80 labels: go 2" in words(ax)
+
+
+def test_nearest_pictures_come_first():
+    """Each row by falling similarity, with names that are cut where they are long."""
+    images = np.linspace(0, 1, 4)[:, None, None, None] * np.ones((4, 8, 8, 3))
+    similarities = np.array([[0.1, 0.9], [0.8, 0.2], [0.3, 0.4], [0.2, 0.1]])
+    names = ["a", "b", "c", "a name that is too long"]
+    ax = plots.nearest(images, ["one", "two"], similarities, names, count=3)
+    shown = [float(np.asarray(image.get_array()).max()) for image in ax.images]
+    np.testing.assert_allclose(shown, [1 / 3, 2 / 3, 1, 0, 2 / 3, 1 / 3], atol=1e-6)
+    assert '"one": b, c, a name that is too long; "two": a, c, b' in words(ax)
+    assert "a name that is …" in [text.get_text() for text in ax.texts]
+    with pytest.raises(ValueError, match=r"shape \[2, 4\]; finite numbers \[4, 2\]"):
+        plots.nearest(images, ["one", "two"], similarities.T)
+    with pytest.raises(ValueError, match="Got 3 names; 4 are expected"):
+        plots.nearest(images, ["one", "two"], similarities, names[:3])

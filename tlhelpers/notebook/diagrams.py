@@ -15,8 +15,12 @@ from .network_row import LIFT, MARGIN, End, Row, states_of
 from .shapes import HEIGHT
 from .steps import PARTS, five_steps, four_steps
 from .styles import FROZEN, INK
+from .towers import two_towers
 
-__all__ = ["USES", "accumulation", "five_steps", "four_steps", "pipeline", "transfer", "uses"]
+__all__ = [
+    *["USES", "accumulation", "five_steps", "four_steps", "pipeline", "transfer", "two_towers"],
+    "uses",
+]
 
 #: What transfer is used for: its name, what goes in, what transfers, what is new, what comes out.
 USES = (

@@ -14,6 +14,7 @@ from .decisions import decisions
 from .embedding import embedding
 from .grids import activation_maps, filters, image_grid, sheet
 from .labelling import labelling
+from .nearest import nearest
 from .scores import by_method
 from .styles import METHOD_COLOURS
 
@@ -36,6 +37,7 @@ __all__ = [
     "labels_curve",
     "learning_curves",
     "most_wrong",
+    "nearest",
     "predictions",
     "sheet",
 ]
