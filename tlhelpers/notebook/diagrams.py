@@ -14,9 +14,16 @@ from .network_row import LIFT, MARGIN, End, Row, states_of
 from .shapes import HEIGHT
 from .steps import PARTS
 from .styles import FROZEN, INK
+from .towers import two_towers
 
 __all__ = [
-    *["USES", "accumulation", "five_steps", "four_steps", "pipeline", "transfer", "two_towers"],
+    "USES",
+    "accumulation",
+    "five_steps",
+    "four_steps",
+    "pipeline",
+    "transfer",
+    "two_towers",
     "uses",
 ]
 

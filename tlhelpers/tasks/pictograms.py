@@ -70,7 +70,7 @@ def load_pictogram_names(backbone: str = LITE0, size: int | None = None, seed: i
     of Unicode. Most of the drawings belong to one large family (faces and people), which is for
     training; the small families are shared out, more than 200 of them to test with.
     """
-    table = pictogram_table(None, test=0.25, validation=0.1, seed=seed)
+    table = pictogram_table(None, test=0.25, validation=0.2, seed=seed)
     return _task("pictogram_names", table, CATEGORIES, backbone, size)
 
 
