@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 
 from . import shapes
 from .alternative_text import describe
+from .loop import accumulation
 from .network_row import LIFT, MARGIN, End, Row, states_of
 from .shapes import HEIGHT
-from .steps import PARTS
+from .steps import PARTS, five_steps, four_steps
 from .styles import FROZEN, INK
 from .towers import two_towers
 
