@@ -12,7 +12,7 @@ __version__ = "0.2.0"
 _FOLDERS = {
     "runtime": "strategy",
     "storage": "prepare_mirror read_experiment",
-    "images": "crop_views glyphs raw_pixels read_picture transform_images",
+    "images": "coloured_letters crop_views glyphs raw_pixels read_picture transform_images",
     "backbones": "HubLayer export_module list_backbones load_backbone",
     "tasks": "Split Task TextSplit TextTask list_tasks load_task",
     "training": "adapt_batch_norm average_weights blocks extract_features fine_tune freeze "
