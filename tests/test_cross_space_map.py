@@ -93,3 +93,14 @@ def test_other_vectors_later():
     both = tl.CrossSpaceMap(first, second)
     with pytest.raises(ValueError, match=r"second has 3 numbers a sample, .* has 12"):
         both.similarities(first, second[:, :3])
+
+
+def test_retrieval_scores():
+    """Recall at 1 and at 5, and the median rank; ties count against the partner."""
+    similarities = np.eye(8)
+    similarities[0] = 1
+    similarities[1, 4:] = 2
+    found = tl.retrieval_scores(similarities)
+    assert found == {"recall at 1": 6 / 8, "recall at 5": 7 / 8, "median rank": 1}
+    with pytest.raises(ValueError, match=r"shape \[2, 3\]; \[n, n\] is expected"):
+        tl.retrieval_scores(np.ones((2, 3)))

@@ -19,7 +19,7 @@ _FOLDERS = {
     "layerwise split_at trainable_summary unfreeze",
     "labels": "AccumulationRun LabelStore Labeller LearningCurve PairedAnswers compare_answers "
     "decide queries",
-    "zero_shot": "CrossSpaceMap TextEncoder ZeroShotClassifier",
+    "zero_shot": "CrossSpaceMap TextEncoder ZeroShotClassifier retrieval_scores",
     "notebook": "DrawingPad diagrams homework key_figures plots setup store_figures",
     "diagnosis": "doctor",
 }
