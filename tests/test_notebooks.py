@@ -12,10 +12,7 @@ from tools import build_notebooks as build
 
 NOTEBOOKS = build.read_all()
 # These keep the structure of the first edition until they are written anew.
-OLD = {
-    "07_zero_shot_images.ipynb",
-    "08_zero_shot_text.ipynb",
-}
+OLD = {"08_zero_shot_text.ipynb"}
 OLD_SECTIONS = (
     "What you will do",
     "What you will learn",

