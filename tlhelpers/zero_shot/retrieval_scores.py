@@ -5,7 +5,7 @@ import numpy as np
 from .vectors import vectors_of
 
 
-def retrieval_scores(similarities: np.ndarray) -> dict[str, float]:
+def retrieval_scores(similarities: np.ndarray, of: np.ndarray | None = None) -> dict[str, float]:
     """Return recall at 1 and at 5 and the median rank, of queries that have one partner each.
 
     Parameters
@@ -13,11 +13,13 @@ def retrieval_scores(similarities: np.ndarray) -> dict[str, float]:
     similarities : float `[n, n]`
         Of n queries with n candidates; the partner of query i is candidate i. What is as similar as
         the partner comes before it.
+    of : bool `[n]`, optional
+        The queries that count. All candidates remain.
 
     Raises
     ------
     ValueError
-        Not square, or not finite.
+        Not square, or not finite; no query that counts, or a mask of another shape.
 
     Examples
     --------
@@ -30,7 +32,14 @@ def retrieval_scores(similarities: np.ndarray) -> dict[str, float]:
             f"similarities have shape {list(found.shape)}; [n, n] is expected, the partner of each "
             "query in its own place."
         )
-    places = ranks(found)
+    places, mask = ranks(found), np.ones(len(found), bool) if of is None else np.asarray(of)
+    if mask.shape != places.shape or mask.dtype != bool or not mask.any():
+        raise ValueError(
+            f"of has type {mask.dtype}, shape {list(mask.shape)} and {np.count_nonzero(mask)} that "
+            f"count; one truth value for each of the {len(places)} queries is expected, one true "
+            "at least."
+        )
+    places = places[mask]
     return {
         "recall at 1": float(np.mean(places == 1)),
         "recall at 5": float(np.mean(places <= 5)),

@@ -3,8 +3,9 @@
 import hashlib
 import sys
 import warnings
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
+import keras
 import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
@@ -16,8 +17,10 @@ from ..runtime.types import StrPath
 from ..storage.cache import features_path, files_digest, read_features, write_features
 from ..storage.find_module import find_module
 from .bert import MINILM, NAMES, Bert, Encoded, bert_folder, find_minilm
+from .tail import tail_of
 
 MOST_IN_PIECES = 0.35  # of the words: Spanish has 0.37 to 0.48, ImageNet's rare English nouns 0.33
+
 
 class TextEncoder:
     """Texts as vectors of length 1, so that products of them are cosine similarities.
@@ -120,6 +123,45 @@ class TextEncoder:
             if cache:
                 write_features(path, found)
         return found
+
+    def split_at(self, layer: int) -> tuple[Callable[[Sequence[str]], np.ndarray], keras.Model]:
+        """Return trunk and tail of a BERT, cut behind a layer, so that the tail can be fine-tuned.
+
+        The trunk stays frozen: its activations are computed once. The tail holds copies of the
+        layers behind it, so training changes nothing in this encoder.
+
+        Parameters
+        ----------
+        layer : int
+            How many layers of attention the trunk keeps, 1 to all but one.
+
+        Returns
+        -------
+        trunk : function
+            n texts to activations, float32 `[n, tokens, width]`, zeros behind a text's end.
+        tail : keras.Model
+            Activations to vectors `[n, dimension]` of length 1, at first those of the encoder.
+
+        Raises
+        ------
+        TypeError
+            A text module of TF Hub, which is one function; texts as when they are encoded.
+        ValueError
+            A number of layers that the encoder does not have.
+
+        Examples
+        --------
+        >>> trunk, tail = TextEncoder().split_at(4)  # doctest: +SKIP
+        >>> model = keras.Sequential([tail, keras.layers.Dense(2)])  # doctest: +SKIP
+        >>> model.predict(trunk(["good", "bad"])).shape  # doctest: +SKIP
+        (2, 2)
+        """
+        if not isinstance(self._encode, Bert):
+            raise TypeError(f"{self.source} is one function and cannot be cut; give a BERT.")
+        bert = self._encode
+        whole_number(layer, "layer", 1, len(bert.layers()) - 1)
+        trunk, tail = bert.trunk(layer), tail_of(bert.layers()[layer:])
+        return lambda texts: trunk(_checked(texts)), tail
 
     def _pass(self, texts, batch_size, progress):
         order = np.argsort([len(text) for text in texts], kind="stable")

@@ -606,6 +606,7 @@ HW4 = {
             "drawings not of length 1",
             ("unit(prompts).mean(axis=1)", "prompts.mean(axis=1)"),
             "each drawing to length 1",
+            (0, 1),
         ),
     ],
     "ex3": [
@@ -638,6 +639,7 @@ my_prompts = kept.get
             "a quantile",
             "def threshold(similarities, keep):\n    return np.quantile(similarities, 1 - keep)",
             "Exercise 4: ",
+            (0, 2),
         ),
         ("off by one", ("- 1e-9)) - 1]", "- 1e-9)) - 2]"), "at least 80% should"),
         ("one too many", ("- 1e-9)) - 1]", "- 1e-9)) - 1 - len(ordered) // 2]"), "Exercise 4: "),
@@ -645,18 +647,30 @@ my_prompts = kept.get
             "letters have a say",
             ("threshold(of_digits, 0.9)", "threshold(of_letters, 0.1)"),
             "letters have no say in it",
+            (2, 0),
         ),
-        ("typed by hand", "refused, kept_askew = 0.73, 0.67", "measuring gives.*Compute it"),
+        (
+            "typed by hand",
+            "refused, kept_askew = 0.73, 0.67",
+            "measuring gives.*Compute it",
+            (2, 0),
+        ),
     ],
     "ex5": [
-        ("no guess costs nothing", "guess = None", "", (6,)),
+        ("no guess costs nothing", "guess = None", "", (3, 1, 2)),
         (
             "scored on labelled pictures",
             ("unit(x_straight)", "unit(x_train[rows])", 'labels["validation"]', "known"),
             "Exercise 5: ",
+            (0, 1, 0),
         ),
-        ("one seed", ("range(5)", "range(1)"), "measuring gives.*seeds 0 to 4"),
-        ("winner as hoped for", "winner = dict.fromkeys(winner, 1.0)", "Report what was measured"),
+        ("one seed", ("range(5)", "range(1)"), "measuring gives.*seeds 0 to 4", (0, 1, 2)),
+        (
+            "winner as hoped for",
+            "winner = dict.fromkeys(winner, 1.0)",
+            "Report what was measured",
+            (3, 0, 2),
+        ),
     ],
 }
 
