@@ -1,5 +1,4 @@
 import numpy as np
-import pandas as pd
 import pytest
 
 from tlhelpers.images import glyphs
@@ -111,55 +110,3 @@ def test_bad_input(call, text):
     """Unknown names are answered with the valid ones."""
     with pytest.raises(ValueError, match=text):
         call()
-
-
-def test_attributes_are_what_one_sees():
-    """Loops, symmetries and bars of characters whose form is known."""
-    found = pd.DataFrame(glyphs.attributes(glyphs.render("08LTIHOZS")), index=list("08LTIHOZS"))
-    assert found["loops"].to_dict() == dict(
-        zip("08LTIHOZS", [1, 2, 0, 0, 0, 0, 1, 0, 0], strict=True)
-    )
-    assert (found.loc[list("0TIHO"), "left-right symmetry"] > 0.95).all()
-    assert found.loc["L", "left-right symmetry"] < 0.5
-    assert (found.loc[list("ZSIHO"), "half-turn symmetry"] > 0.85).all()
-    assert found.loc["T", "half-turn symmetry"] < 0.7
-    assert found.loc["T", "bar across, top"] > 0.95 > 0.5 > found.loc["T", "bar across, bottom"]
-    assert found.loc["L", "bar down, left"] > 0.95 > 0.5 > found.loc["L", "bar down, right"]
-    assert found.loc["H", "strokes across, top"] == 2
-    assert found.loc["H", "strokes down, middle"] == 1
-    assert found.loc["L", "ink top left"] > found.loc["L", "ink top right"] == 0
-    assert found.loc["I", "width over height"] < found.loc["O", "width over height"]
-    assert found.loc["O", "width over height"] == pytest.approx(0.85, abs=0.15)
-    assert found.loc["L", "ink bottom left"] > found.loc["L", "ink top right"]
-    assert found.loc["T", "top-bottom symmetry"] < 0.7 < 0.9 < found.loc["H", "top-bottom symmetry"]
-
-
-def test_attributes_do_not_depend_on_place_and_size():
-    """A character drawn smaller and moved aside has the same attributes, up to its pixels."""
-    large = glyphs.render("5", size=64)
-    small = np.zeros_like(large)
-    small[:, 4:36, 20:52] = glyphs.render("5", size=32)
-    for name, value in glyphs.attributes(large).items():
-        assert glyphs.attributes(small)[name] == pytest.approx(value, abs=0.15), name
-
-
-@pytest.mark.parametrize(
-    ("images", "message"),
-    [
-        (glyphs.render("A")[0], r"shape \[32, 32\]; .* images\[None\]"),
-        (np.zeros((0, 32, 32), np.float32), r"shape \[0, 32, 32\]"),
-        (np.full((1, 32, 32), 255, np.uint8), "uint8, 255 to 255; .* Divide bytes by 255"),
-        (np.full((1, 32, 32), np.nan, np.float32), "floats from 0 to 1"),
-        (glyphs.render("A") * 255, "floats from 0 to 1"),
-    ],
-)
-def test_attributes_refuse_what_is_no_picture(images, message):
-    """Other shapes, types and ranges."""
-    with pytest.raises(ValueError, match=message):
-        glyphs.attributes(images)
-
-
-def test_attributes_refuse_an_empty_picture():
-    """A picture without ink has none."""
-    with pytest.raises(ValueError, match=r"Picture 1 has no ink above 0\.5"):
-        glyphs.attributes(np.stack([glyphs.render("A")[0], np.zeros((32, 32), np.float32)]))

@@ -13,8 +13,6 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from .glyph_attributes import attributes as attributes  # offered here
-
 _DEJAVU = [
     f"DejaVu{family}{style}"
     for family, slant in (("Sans", "Oblique"), ("SansMono", "Oblique"), ("Serif", "Italic"))
