@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 
-def vectors_of(x: Any, what: str, d: int | None = None, one: bool = False) -> np.ndarray:
+def vectors_of(x: Any, what: str, d: int | None = None, *, one: bool = False) -> np.ndarray:
     """Return float32 `[n, d]` that is finite; `one` also takes a single vector `[d]`.
 
     ValueError, which names them as `what`, for anything else.
