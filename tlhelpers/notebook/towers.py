@@ -35,14 +35,17 @@ def two_towers(
     --------
     >>> ax = two_towers(np.zeros((8, 8, 3)), "a cat")
     """
-    towers = (np.asarray(picture), tuple(of_picture)), (text, tuple(of_text))
+    ends: tuple[np.ndarray | str, ...] = (np.asarray(picture), text)
+    towers = tuple(zip(ends, (of_picture, of_text), strict=True))
     for state in {state for _, boxes in towers for _, state in boxes}:
         one_of(state, "The state of a box", [name for name in LOOKS if name != "removed"])
     entry = max(shapes.end_width(end) for end, _ in towers) + 0.2
     widths = [[shapes.box_width(name) for name, _ in boxes] for _, boxes in towers]
     inner = max(sum(row) + GAP * len(row) for row in widths)
-    meet, ends = "one space:\ncosine", "how alike?"
-    width = entry + GAP + inner + 0.35 + shapes.box_width(meet) + GAP + shapes.end_width(ends) + 0.2
+    meet, asked = "one space:\ncosine", "how alike?"
+    width = (
+        entry + GAP + inner + 0.35 + shapes.box_width(meet) + GAP + shapes.end_width(asked) + 0.2
+    )
     ax = shapes.canvas(width, 2.5, ax)
     x_meet, y_meet = entry + GAP + inner + 0.35, 0.85
     for (end, boxes), row, y in zip(towers, widths, (1.55, 0.15), strict=True):
@@ -57,7 +60,7 @@ def two_towers(
     shapes.box(ax, x_meet, y_meet, shapes.box_width(meet), meet)
     right = x_meet + shapes.box_width(meet)
     shapes.arrow(ax, (right, y_meet + HEIGHT / 2), (right + GAP, y_meet + HEIGHT / 2))
-    shapes.end_of_row(ax, ends, right + GAP, y_meet + HEIGHT / 2, after=True)
+    shapes.end_of_row(ax, asked, right + GAP, y_meet + HEIGHT / 2, after=True)
     said = [
         f"{name} → " + " → ".join(f"{' '.join(box.split())} ({state})" for box, state in boxes)
         for name, (_, boxes) in zip(("a picture", f'the text "{text}"'), towers, strict=True)

@@ -65,19 +65,19 @@ class CrossSpaceMap:
         folds: int = 5,
     ) -> None:
         first, second = vectors_of(first, "first"), vectors_of(second, "second")
-        groups = np.arange(len(first)) if groups is None else np.asarray(groups)
-        if not len(first) == len(second) == len(groups):
+        group = np.arange(len(first)) if groups is None else np.asarray(groups)
+        if not len(first) == len(second) == len(group):
             raise ValueError(
-                f"first has {len(first)} rows, second {len(second)}, groups {len(groups)}; row i "
+                f"first has {len(first)} rows, second {len(second)}, groups {len(group)}; row i "
                 "of all must be about the same thing."
             )
-        count = len(np.unique(groups))
+        count = len(np.unique(group))
         whole_number(folds, "folds", 2, count, f"There are {count} groups of pairs.")
         self._scalers = [StandardScaler().fit(x) for x in (first, second)]
         a, b = self._scaled(first, second)
         search = GridSearchCV(Ridge(), {"alpha": STRENGTHS}, scoring=_soon, cv=GroupKFold(folds))
-        self._there = search.fit(a, b, groups=groups).best_estimator_
-        self._back = search.fit(b, a, groups=groups).best_estimator_
+        self._there = search.fit(a, b, groups=group).best_estimator_
+        self._back = search.fit(b, a, groups=group).best_estimator_
         self.strengths = self._there.alpha, self._back.alpha
 
     def similarities(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
