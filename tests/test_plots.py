@@ -490,3 +490,19 @@ def test_nearest_pictures_come_first():
         plots.nearest(images, ["one", "two"], similarities.T)
     with pytest.raises(ValueError, match="Got 3 names; 4 are expected"):
         plots.nearest(images, ["one", "two"], similarities, names[:3])
+
+
+def test_heat_map_shows_numbers_and_shades():
+    """The larger the darker, with readable numbers; rows are numbered where columns are."""
+    values = np.array([[1.0, 0.25], [0.25, 1.0]])
+    ax = plots.heat_map(values, ["a cat", "a dog"])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a cat  1", "a dog  2"]
+    assert [(text.get_text(), text.get_color()) for text in ax.texts][:2] == [
+        ("1.00", "white"),
+        ("0.25", "black"),
+    ]
+    assert "a cat 1: 1.00, 0.25" in words(ax)
+    ax = plots.heat_map(values[:1], ["a cat"], ["an animal", "a tool"])
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["an animal", "a tool"]
+    with pytest.raises(ValueError, match=r"shape \[2, 2\]; finite numbers \[1, 1\]"):
+        plots.heat_map(values, ["a cat"], ["an animal"])

@@ -13,6 +13,7 @@ from .curves import by_layer, labels_curve, learning_curves
 from .decisions import decisions
 from .embedding import embedding
 from .grids import activation_maps, filters, image_grid, sheet
+from .heat_map import heat_map
 from .labelling import labelling
 from .nearest import nearest
 from .scores import by_method
@@ -32,6 +33,7 @@ __all__ = [
     "describe",
     "embedding",
     "filters",
+    "heat_map",
     "image_grid",
     "labelling",
     "labels_curve",

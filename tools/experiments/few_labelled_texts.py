@@ -55,7 +55,7 @@ SETTINGS = {
     "counted words": STRENGTHS,
     "counted pieces": STRENGTHS,
     "head": STRENGTHS,
-    "head, descriptions": [{"C": 10, "weight": weight} for weight in (1, 4, 16)],
+    "head, descriptions": [{"C": 10, "weight": weight} for weight in (4, 16, 64)],
     "fine-tuned": [{"rate": rate} for rate in (1e-4, 3e-4, 1e-3)],
     "by pairs": [{"rate": rate} for rate in (3e-5, 1e-4, 3e-4)],
     "by pairs, descriptions": [{"rate": rate} for rate in (3e-5, 1e-4, 3e-4)],
