@@ -50,17 +50,18 @@ DESCRIPTIONS = {  # written once, before any was tried
         "This news is about science, technology and computers.",
     ),
 }
-STRENGTHS = [{"C": C} for C in (1, 10, 100)]
+STRENGTHS = [{"C": C} for C in (0.1, 1, 10)]
 SETTINGS = {
     "counted words": STRENGTHS,
     "counted pieces": STRENGTHS,
     "head": STRENGTHS,
-    "head, descriptions": [{"C": 10, "weight": weight} for weight in (4, 16, 64)],
+    "head, descriptions": [{"weight": weight} for weight in (4, 16, 64)],
     "fine-tuned": [{"rate": rate} for rate in (1e-4, 3e-4, 1e-3)],
     "by pairs": [{"rate": rate} for rate in (3e-5, 1e-4, 3e-4)],
     "by pairs, descriptions": [{"rate": rate} for rate in (3e-5, 1e-4, 3e-4)],
 }
-STEPS, BATCH = 60, 32
+STEPS, BATCH, MOST_TOKENS = 60, 32, 64
+DESCRIBED = 16  # weight of a description, where it is not chosen
 KEY = ["task", "part", "labels_per_class", "draw", "method", "setting"]
 RESULTS = ["validation", "test", "seconds"]
 
@@ -71,7 +72,7 @@ class FewTexts:
     def __init__(self, name):
         self.task = tl.load_task(name)
         self.splits = self.task.train, self.task.validation, self.task.test
-        self.encoder = tl.TextEncoder(max_tokens=128)
+        self.encoder = tl.TextEncoder(max_tokens=MOST_TOKENS)
         self.trunk, self.tail = self.encoder.split_at(LAYERS)
         self.start = self.tail.get_weights()
         self.described = list(DESCRIPTIONS[name])
@@ -84,9 +85,9 @@ class FewTexts:
 
     @cached_property
     def vectors(self):
-        """The frozen encoder's vectors of the same."""
+        """The frozen encoder's vectors of the same, centred."""
         self.tail.set_weights(self.start)
-        return [self.tail.predict(each, verbose=0) for each in self.reached]
+        return centred([self.tail.predict(each, verbose=0) for each in self.reached])
 
     def counted(self, method):
         """TF-IDF of train, validation and test; what counts was learnt without labels."""
@@ -108,18 +109,21 @@ class FewTexts:
         if method == "head, descriptions":
             train, *held_out, described = self.vectors
             weights = np.append(np.ones(len(labels)), np.full(classes, setting["weight"]))
-            x = np.concatenate([train[rows], described])
-            return answers(x, both, held_out, setting["C"], weights)
+            return answers(np.concatenate([train[rows], described]), both, held_out, 1, weights)
         train, *held_out, described = self.reached
         x, y = trimmed(train[rows]), labels
-        if method == "by pairs, descriptions":
-            x, y = joined(x, described), both
         if method == "fine-tuned":
             model = self.tune(x, y, seed, keras.layers.Dense(classes), **setting)
             return [model.predict(each, verbose=0).argmax(axis=1) for each in held_out]
-        self.tune(x, y, seed, Cosines(), **setting)
-        x, *held_out = (self.tail.predict(each, verbose=0) for each in (x, *held_out))
-        return answers(x, y, held_out, 10)
+        if method == "by pairs":
+            self.tune(x, y, seed, Cosines(), **setting)
+            x, *held_out = (self.tail.predict(each, verbose=0) for each in (x, *held_out))
+            return answers(x, y, held_out, 1)
+        self.tune(joined(x, described), both, seed, Cosines(), **setting)
+        again = [self.tail.predict(each, verbose=0) for each in (x, *held_out, described)]
+        x, *held_out, described = again
+        weights = np.append(np.ones(len(labels)), np.full(classes, DESCRIBED))
+        return answers(np.concatenate([x, described]), both, held_out, 1, weights)
 
     def tune(self, x, y, seed, last, rate):
         """Train the tail, from the published weights, and a layer behind it."""
@@ -166,6 +170,13 @@ def pull(labels, cosines):
     labels = keras.ops.reshape(labels, (-1, 1))
     same = keras.ops.equal(labels, keras.ops.transpose(labels))
     return keras.ops.mean((cosines - keras.ops.cast(same, cosines.dtype)) ** 2)
+
+
+def centred(vectors):
+    """Vectors of texts without their mean on train, of descriptions without their own."""
+    *texts, described = vectors
+    moved = [*(x - texts[0].mean(axis=0) for x in texts), described - described.mean(axis=0)]
+    return [x / np.linalg.norm(x, axis=1, keepdims=True) for x in moved]
 
 
 def answers(x, y, held_out, strength, weights=None):
