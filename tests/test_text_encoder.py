@@ -107,9 +107,18 @@ def test_vectors_are_means_of_tokens(encoder, batch_size):
 
 def test_texts_of_one_length_go_together(encoder, passes):
     """Batches are sorted by length, so that little is padded."""
-    texts = ["a man is eating food"] * 3 + ["a"] * 3
+    texts = ["a man is eating food", "food is eating a man", "man is a eating food", "a", "b", "c"]
     encoder([texts[i] for i in (0, 3, 1, 4, 2, 5)], batch_size=3)
-    assert [len(set(batch)) for batch in passes] == [1, 1]
+    assert [{len(text) for text in batch} for batch in passes] == [{1}, {20}]
+
+
+def test_equal_texts_are_passed_once(encoder, passes):
+    """Each gets its vector all the same."""
+    found = encoder(["food", "a man", "food", "food"])
+    assert [sorted(batch) for batch in passes] == [["a man", "food"]]
+    np.testing.assert_array_equal(found[0], found[2])
+    np.testing.assert_array_equal(found[0], found[3])
+    np.testing.assert_allclose(found[1], encoder(["a man"])[0], atol=1e-6)
 
 
 def test_vectors_are_kept(encoder, bert, passes):
@@ -136,7 +145,8 @@ def test_long_texts_are_cut_and_counted(bert):
     with pytest.warns(
         UserWarning, match=r"3 of 5 texts are longer than 5 tokens .* max_tokens"
     ) as w:
-        found = short([*["a man is eating food"] * 3, "a man is", "a"], batch_size=2)
+        long = ["a man is eating food", "a man is eating bread", "a man is eating a man"]
+        found = short([*long, "a man is", "a"], batch_size=2)
     assert len(w) == 1
     np.testing.assert_allclose(found[0], found[3], atol=1e-6)
 

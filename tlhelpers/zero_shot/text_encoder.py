@@ -90,7 +90,7 @@ class TextEncoder:
         ----------
         texts : sequence of n str
         batch_size : int
-            Texts a pass; texts of about the same length are taken together.
+            Texts a pass; texts of about the same length are taken together, equal ones once.
         cache : bool
             Keep the vectors in the folder `TLHELPERS_CACHE`, by texts and encoder.
         progress : bool
@@ -164,6 +164,7 @@ class TextEncoder:
         return lambda texts: trunk(_checked(texts)), tail
 
     def _pass(self, texts, batch_size, progress):
+        texts, again = np.unique(np.array(texts, object), return_inverse=True)  # each once
         order = np.argsort([len(text) for text in texts], kind="stable")
         found, counts = np.zeros((len(texts), self.dimension), np.float32), np.zeros(3, int)
         bar = {"leave": False, "delay": 2, "file": sys.stdout, "disable": not progress}
@@ -187,7 +188,7 @@ class TextEncoder:
             )
         if not np.isfinite(found).all():
             raise ValueError(f"{self.source} gives numbers that are not finite.")
-        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+        return (found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12))[again]
 
 
 class TextModule:

@@ -50,15 +50,15 @@ DESCRIPTIONS = {  # written once, before any was tried
         "This news is about science, technology and computers.",
     ),
 }
-STRENGTHS = [{"C": C} for C in (0.1, 1, 10)]
+STRENGTHS = [{"C": C} for C in (0.1, 1, 10, 100)]
 SETTINGS = {
     "counted words": STRENGTHS,
     "counted pieces": STRENGTHS,
     "head": STRENGTHS,
-    "head, descriptions": [{"weight": weight} for weight in (4, 16, 64)],
-    "fine-tuned": [{"rate": rate} for rate in (1e-4, 3e-4, 1e-3)],
-    "by pairs": [{"rate": rate} for rate in (3e-5, 1e-4, 3e-4)],
-    "by pairs, descriptions": [{"rate": rate} for rate in (3e-5, 1e-4, 3e-4)],
+    "head, descriptions": [{"weight": weight} for weight in (1, 4, 16, 64)],
+    "fine-tuned": [{"rate": rate} for rate in (3e-5, 1e-4, 3e-4, 1e-3)],
+    "by pairs": [{"rate": rate} for rate in (3e-5, 1e-4, 3e-4, 1e-3)],
+    "by pairs, descriptions": [{"rate": rate} for rate in (3e-5, 1e-4, 3e-4, 1e-3)],
 }
 STEPS, BATCH, MOST_TOKENS = 60, 32, 64
 DESCRIBED = 16  # weight of a description, where it is not chosen
