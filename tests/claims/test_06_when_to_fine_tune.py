@@ -1,6 +1,5 @@
 """What notebook 06 says, held against its stored figures and against the tables that it draws."""
 
-import numpy as np
 import pytest
 from stored import stored
 

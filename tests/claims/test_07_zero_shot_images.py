@@ -17,12 +17,12 @@ def worth():
     return FOUND.worth.pivot_table("accuracy", "labels_per_class", "method")
 
 
-def test_map_puts_seven_in_a_hundred_first():
-    """On all names and on those new to both; pixels three; with old names twice as many."""
+def test_map_puts_ten_in_a_hundred_first():
+    """Seven where names are new to both; pixels five and four; with old names half as many more."""
     every, new = (by_way(FOUND.tried, names)["recall at 1"] for names in ("all", "new to both"))
-    assert (100 * every[["map", "pixels"]]).round().tolist() == [7, 3]
-    assert (100 * new[["map", "pixels"]]).round().tolist() == [7, 3]
-    assert 1.6 < every["map and old names"] / every["map"] < 2.2
+    assert (100 * every[["map", "pixels"]]).round().tolist() == [10, 5]
+    assert (100 * new[["map", "pixels"]]).round().tolist() in ([7, 4], [8, 4])
+    assert 1.35 < every["map and old names"] / every["map"] < 1.65
 
 
 @pytest.mark.parametrize("rows", [FOUND.tried, FOUND.final], ids=["validation", "test"])
@@ -33,12 +33,11 @@ def test_old_names_are_recognition(rows):
     assert (new.loc["map and old names", scores] < new.loc["map", scores] + 0.005).all()
 
 
-@pytest.mark.parametrize("rows", [FOUND.tried, FOUND.final], ids=["validation", "test"])
-def test_map_needs_no_pretraining_on_the_thing(rows):
-    """The map is nearly as good for names that are new to both networks."""
-    every, new = by_way(rows, "all").loc["map"], by_way(rows, "new to both").loc["map"]
+def test_map_needs_no_pretraining_on_the_thing():
+    """On test the map is as good for names that are new to both networks."""
+    every, new = (by_way(FOUND.final, names).loc["map"] for names in ("all", "new to both"))
     assert abs(new["recall at 1"] - every["recall at 1"]) < 0.02
-    assert new["recall at 5"] > every["recall at 5"] - 0.04
+    assert abs(new["recall at 5"] - every["recall at 5"]) < 0.02
 
 
 def test_unseen_names_are_found():
