@@ -1,5 +1,7 @@
+import contextlib
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -19,6 +21,18 @@ SCRIPT = Path(__file__).with_name("on_replicas.py")
 def config(workers=("a:1", "b:1"), kind="worker", index=0, **more):
     cluster = {"worker": list(workers), **more}
     return json.dumps({"cluster": cluster, "task": {"type": kind, "index": index}})
+
+
+def free_ports(count):
+    """Ports that no program gets by chance before ours is ready: below those that systems give."""
+    found = []
+    for port in random.sample(range(20_000, 32_000), 1000):
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise OSError("no free ports")
 
 
 def start(kind, folder, **environment):
@@ -59,10 +73,7 @@ def test_two_devices_give_what_one_gives(modules):
 @pytest.mark.slow
 def test_two_workers_give_what_one_process_gives(modules):
     """The same in two processes that talk over the loopback; they also go on from a backup."""
-    with socket.socket() as one, socket.socket() as two:  # ports that are free
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        addresses = ["{}:{}".format(*each.getsockname()) for each in (one, two)]
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
     outputs = finish(
         [start("workers", modules, TF_CONFIG=config(addresses, index=i)) for i in range(2)]
     )
