@@ -23,6 +23,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 import tlhelpers as tl
+from tlhelpers.zero_shot.vectors import unit
 from tools.experiments.runs import FOLDER, HalfCosine, append, rows_with
 
 RUNS = FOLDER / "few_labelled_texts.csv"
@@ -51,14 +52,15 @@ DESCRIPTIONS = {  # written once, before any was tried
     ),
 }
 STRENGTHS = [{"C": C} for C in (0.1, 1, 10, 100)]
+RATES = [{"rate": rate} for rate in (3e-5, 1e-4, 3e-4, 1e-3)]
 SETTINGS = {
     "counted words": STRENGTHS,
     "counted pieces": STRENGTHS,
     "head": STRENGTHS,
     "head, descriptions": [{"weight": weight} for weight in (1, 4, 16, 64)],
-    "fine-tuned": [{"rate": rate} for rate in (3e-5, 1e-4, 3e-4, 1e-3)],
-    "by pairs": [{"rate": rate} for rate in (3e-5, 1e-4, 3e-4, 1e-3)],
-    "by pairs, descriptions": [{"rate": rate} for rate in (3e-5, 1e-4, 3e-4, 1e-3)],
+    "fine-tuned": RATES,
+    "by pairs": RATES,
+    "by pairs, descriptions": RATES,
 }
 STEPS, BATCH, MOST_TOKENS = 60, 32, 64
 DESCRIBED = 16  # weight of a description, where it is not chosen
@@ -176,7 +178,7 @@ def centred(vectors):
     """Vectors of texts without their mean on train, of descriptions without their own."""
     *texts, described = vectors
     moved = [*(x - texts[0].mean(axis=0) for x in texts), described - described.mean(axis=0)]
-    return [x / np.linalg.norm(x, axis=1, keepdims=True) for x in moved]
+    return [unit(x) for x in moved]
 
 
 def answers(x, y, held_out, strength, weights=None):
