@@ -674,4 +674,136 @@ my_prompts = kept.get
     ],
 }
 
-WRONG = {"hw1": HW1, "hw2": HW2, "hw3": HW3, "hw4": HW4}
+HW5 = {
+    "ex1": [
+        ("names of the kinds", "mine = KINDS", "three points more are expected"),
+        ("five", "mine = KINDS[:5]", "has 5 descriptions; six are expected"),
+        (
+            "lists of names",
+            """\
+mine = [
+    " ".join(" ".join(names["validation"][labels["validation"] == kind]).split()[:12])
+    for kind in range(6)
+]
+""",
+            "are names of validation",
+        ),
+        ("one text", "mine = 'animals, food, places'", "a list of six texts is expected"),
+    ],
+    "ex2": [
+        (
+            "all in one",
+            ("np.argsort(-similarities, axis=0)[:each]", "np.argsort(-similarities.max(1))[:each]"),
+            "Exercise 2: ",
+            (0, 0),
+        ),
+        ("least similar", ("-similarities", "similarities"), "nearest", (0, 1)),
+        (
+            "some twice",
+            ("np.unique(", "np.sort(", "[:each])", "[:each].ravel())"),
+            "each is expected once",
+            (2, 0),
+        ),
+        (
+            "by the class that is nearest",
+            """\
+def even_pool(similarities, each):
+    nearest = similarities.argmax(axis=1)
+    return np.sort(np.concatenate([np.flatnonzero(nearest == c)[:each] for c in range(2)]))
+""",
+            "Exercise 2: ",
+            (0, 0),
+        ),
+    ],
+    "ex3": [
+        (
+            "always no",
+            """\
+def is_food(vectors):
+    return np.zeros(len(vectors), bool)
+""",
+            "Exercise 3: ",
+            (2, 0),
+        ),
+        (
+            "precision first",
+            ("for of in (truth, says)", "for of in (says, truth)"),
+            "recall first",
+            (0, 2),
+        ),
+        (
+            "nothing found",
+            ("float(both / of.sum()) if of.any() else 0.0", "float(both / of.sum())"),
+            "shares of 0 are expected",
+            (0, 2),
+        ),
+        (
+            "the broken one",
+            """\
+def is_food(vectors):
+    return (vectors @ yes_no.T).argmax(axis=1) == 0
+""",
+            "Nothing is like \\*something else\\*",
+            (2, 0),
+        ),
+        (
+            "with labels",
+            """\
+def is_food(vectors):
+    food = labels["train"] == KINDS.index("Food & Drink")
+    return LogisticRegression(C=100).fit(x["train"], food).predict(vectors)
+""",
+            "uses labels",
+            (2, 0),
+        ),
+    ],
+    "ex4": [
+        (
+            "no weight",
+            ("np.full(len(described), weight)", "np.ones(len(described))"),
+            "Use `sample_weight`",
+            (0, 0),
+        ),
+        ("not fitted", "together = lambda *_: LogisticRegression()", "a fitted LogisticRegression"),
+        (
+            "labels only",
+            ("if weight == 0", "if True"),
+            "Exercise 4: ",
+        ),
+        (
+            "a weight of 0 counts 1",
+            ("len(described), weight)", "len(described), max(weight, 1))", "== 0", "< 0"),
+            "with weight 0",
+            (2, 0),
+        ),
+    ],
+    "ex5": [
+        ("no guess costs nothing", "guess = None", "", (3, 1, 2)),
+        (
+            "scored on labelled names",
+            (
+                'head.predict(centred["validation"])',
+                'head.predict(centred["train"][rows])',
+                'score(answers, labels["validation"])',
+                'score(answers, labels["train"][rows])',
+            ),
+            "Exercise 5: ",
+            (0, 1, 0),
+        ),
+        ("one seed", ("range(5)", "range(1)"), "measuring gives.*seeds 0 to 4", (0, 1, 2)),
+        (
+            "winner as hoped for",
+            "winner = dict.fromkeys(winner, 1)",
+            "Report what was measured",
+            (3, 0, 2),
+        ),
+        (
+            "names not centred",
+            ('together(centred["train"][rows]', 'together(x["train"][rows]'),
+            "centred names",
+            (0, 1, 2),
+        ),
+    ],
+}
+
+WRONG = {"hw1": HW1, "hw2": HW2, "hw3": HW3, "hw4": HW4, "hw5": HW5}
