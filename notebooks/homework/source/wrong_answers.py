@@ -676,7 +676,7 @@ my_prompts = kept.get
 
 HW5 = {
     "ex1": [
-        ("names of the kinds", "mine = KINDS", "three points more are expected"),
+        ("names of the kinds", "mine = KINDS", "0.03 more is expected"),
         ("five", "mine = KINDS[:5]", "has 5 descriptions; six are expected"),
         (
             "lists of names",
@@ -693,23 +693,26 @@ mine = [
     "ex2": [
         (
             "all in one",
-            ("np.argsort(-similarities, axis=0)[:each]", "np.argsort(-similarities.max(1))[:each]"),
+            (
+                "np.argsort(-similarities, axis=0)[:count]",
+                "np.argsort(-similarities.max(1))[:count]",
+            ),
             "Exercise 2: ",
             (0, 0),
         ),
         ("least similar", ("-similarities", "similarities"), "nearest", (0, 1)),
         (
             "some twice",
-            ("np.unique(", "np.sort(", "[:each])", "[:each].ravel())"),
+            ("np.unique(", "np.sort(", "[:count])", "[:count].ravel())"),
             "each is expected once",
             (2, 0),
         ),
         (
             "by the class that is nearest",
             """\
-def even_pool(similarities, each):
+def even_pool(similarities, count):
     nearest = similarities.argmax(axis=1)
-    return np.sort(np.concatenate([np.flatnonzero(nearest == c)[:each] for c in range(2)]))
+    return np.sort(np.concatenate([np.flatnonzero(nearest == c)[:count] for c in range(2)]))
 """,
             "Exercise 2: ",
             (0, 0),
