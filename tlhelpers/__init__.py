@@ -21,7 +21,7 @@ _FOLDERS = {
     "decide queries",
     "zero_shot": "CrossSpaceMap TextEncoder ZeroShotClassifier retrieval_scores",
     "notebook": "DrawingPad diagrams homework key_figures plots setup store_figures",
-    "diagnosis": "doctor",
+    "diagnosis": "doctor rank_backbones transferability",
 }
 _FOLDER_OF = {name: folder for folder, names in _FOLDERS.items() for name in names.split()}
 _FILES = {  # of those that share a file with a relative
@@ -32,7 +32,7 @@ _FILES = {  # of those that share a file with a relative
     "key_figures": "figures",
     "store_figures": "figures",
 }
-_MODULES = ("diagrams", "glyphs", "homework", "plots", "queries")
+_MODULES = ("diagrams", "glyphs", "homework", "plots", "queries", "transferability")
 __all__ = sorted(_FOLDER_OF)
 
 
