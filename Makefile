@@ -63,6 +63,7 @@ experiments: $(STAMP)  ## the stored tables of data/experiments, as far as rows 
 	$(BIN)/python -m tools.experiments.fine_tuning_in_depth
 	$(BIN)/python -m tools.experiments.when_to_fine_tune
 	$(BIN)/python -m tools.experiments.fine_tuning_solar
+	$(BIN)/python -m tools.experiments.few_labelled_texts
 
 pretrain: $(STAMP)  ## train GlyphNet again and write data/
 	$(BIN)/python tools/pretrain_glyphnet.py

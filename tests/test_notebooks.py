@@ -11,22 +11,6 @@ from tlhelpers.notebook.figures import read_figures
 from tools import build_notebooks as build
 
 NOTEBOOKS = build.read_all()
-# These keep the structure of the first edition until they are written anew.
-OLD = {"08_zero_shot_text.ipynb"}
-OLD_SECTIONS = (
-    "What you will do",
-    "What you will learn",
-    "What you need",
-    "Set-up",
-    "The data",
-    "Predict first",
-    "Baseline",
-    "Compare",
-    "Final test",
-    "What went wrong, and limits",
-    "Your turn",
-    "Summary",
-)
 SECTIONS = (
     "Predict first",
     "Final test",
@@ -41,8 +25,6 @@ MOST_CELLS = {  # others: 60
     "06_when_to_fine_tune.ipynb": 55,
 }
 every_notebook = pytest.mark.parametrize("name", NOTEBOOKS)
-every_old_notebook = pytest.mark.parametrize("name", sorted(OLD))
-every_new_notebook = pytest.mark.parametrize("name", sorted(NOTEBOOKS.keys() - OLD))
 
 
 def code_cells(name):
@@ -98,21 +80,9 @@ def sentences(text):
 def test_there_are_notebooks():
     """The tests below have something to look at."""
     assert len(NOTEBOOKS) >= 2
-    assert NOTEBOOKS.keys() >= OLD
 
 
-@every_old_notebook
-def test_old_sections_stand_in_order(name):
-    """The anatomy that notebooks of the first edition share."""
-    heads = re.findall(r"^#{2,3} (.+)", prose(name), re.M)
-    places = [next(i for i, head in enumerate(heads) if head.startswith(s)) for s in OLD_SECTIONS]
-    # baselines may stand among the experiments, but before the comparison
-    baseline = places.pop(OLD_SECTIONS.index("Baseline"))
-    assert places == sorted(places)
-    assert baseline < next(i for i, head in enumerate(heads) if head == "Compare")
-
-
-@every_new_notebook
+@every_notebook
 def test_sections_stand_in_order(name):
     """The anatomy that every notebook shares; other sections may stand between these."""
     heads = re.findall(r"^## (.+)", without_blocks(prose(name)), re.M)
@@ -159,17 +129,7 @@ def test_small_enough(name):
     assert (build.NOTEBOOKS / name).stat().st_size < 1_000_000
 
 
-@every_old_notebook
-def test_old_code_is_short_and_explained(name):
-    """Cells: median 4 lines or fewer, 20 at most; 10 to 20 words of prose for a line of code."""
-    lines = [len(code_lines(cell)) for cell in code_cells(name) if "setup" not in build.tags(cell)]
-    assert statistics.median(lines) <= 4
-    assert max(lines) <= 20
-    count = len(re.findall(r"\w+", re.sub(r"\(http\S+\)", "", prose(name))))
-    assert 10 <= count / sum(lines) <= 20
-
-
-@every_new_notebook
+@every_notebook
 def test_short_enough_to_read(name):
     """Cells, lines of code, in all and in a cell, and words that a student can read in one go."""
     lines = [len(code_lines(cell)) for cell in code_cells(name) if "setup" not in build.tags(cell)]
@@ -179,7 +139,7 @@ def test_short_enough_to_read(name):
     assert len(words(plain(prose(name)))) <= 3000
 
 
-@every_new_notebook
+@every_notebook
 def test_sentences_are_short(name):
     """Under 20 words in the mean; the message shows the longest."""
     found = sorted(sentences(prose(name)), key=lambda sentence: len(words(sentence)))
@@ -187,7 +147,7 @@ def test_sentences_are_short(name):
     assert mean < 20, found[-5:]
 
 
-@every_new_notebook
+@every_notebook
 def test_pictures_are_said_in_words(name):
     """Each picture of an output has an alternative text, at the place where nbconvert reads it."""
     for cell in code_cells(name):

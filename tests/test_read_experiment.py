@@ -25,7 +25,7 @@ def test_rows_are_runs():
     assert not runs.duplicated(["labels_per_class", "draw", "learning_rate", "augmented"]).any()
 
 
-@pytest.mark.parametrize("name", [*TUNED, "when_to_fine_tune"])
+@pytest.mark.parametrize("name", [*TUNED, "when_to_fine_tune", "few_labelled_texts"])
 def test_choices_leave_the_test_split_alone(name):
     """No run twice; those by which settings are chosen have no figure on test, all others do."""
     runs = tl.read_experiment(name)
@@ -136,3 +136,21 @@ def test_a_row_of_the_rounds_comes_again():
         answer = rounds.learn(method, labelled, 0, setting)
         assert abs(np.mean(answer(1) == rounds.labels[1]) - rows.validation[method]) < 0.02
         assert abs(np.mean(answer(2) == rounds.labels[2]) - rows.test[method]) < 0.02
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["scipy", "ag_news"])
+def test_a_row_of_texts_comes_again(task, request):
+    """Descriptions alone, and with two labels a class: scores are what they were."""
+    pytest.importorskip("keras_hub", reason="a sentence encoder needs the extra 'text'")
+    if task == "ag_news":
+        request.getfixturevalue("mirror")
+    from tools.experiments.few_labelled_texts import FewTexts, best
+
+    runs, texts = tl.read_experiment("few_labelled_texts"), FewTexts(task)
+    runs = runs[(runs.task == task) & (runs.part == "methods") & (runs.draw == 0)]
+    both = "head, descriptions"
+    for k, method, setting in ((0, "descriptions", {}), (2, both, best(task, 2, both))):
+        row = runs[(runs.method == method) & (runs.labels_per_class == k)]
+        found = texts.scores(k, 0, method, setting)
+        assert np.allclose(found, row[["validation", "test"]], atol=0.01)

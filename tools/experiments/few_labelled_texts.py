@@ -2,16 +2,18 @@
 
     python -m tools.experiments.few_labelled_texts [scipy ag_news]
 
-An hour on one core; processes may share the tasks (AG News comes from a mirror or the internet).
-All methods learn from the same texts, nested within a draw. Counted words and pieces of words and
-the encoder's vectors get a logistic regression; descriptions, written once and never tuned, are
-samples like others, with more weight. The last two of six layers are tuned with a head on them, or
-by pairs (SetFit: vectors of one class are pulled together, others apart; then a regression), with
-descriptions among the texts or without. In each training the rate falls to 0. Settings are chosen
-on `validation`, at eight texts a class, on the first draw. Rows are written as they come; a run
-that stands there is not repeated.
+Three hours on one core; processes may share the tasks (AG News is from a mirror or the internet).
+All methods learn from the same texts, nested within a draw. Counted words, counted pieces of words
+and the encoder's vectors get a logistic regression. Descriptions, written once and never tuned, are
+samples with more weight. Head and descriptions then say what unlabelled texts are, and the surest
+of these *pseudo-labels* are learnt, too. Two of the encoder's six layers are tuned together with
+that head, from the labelled texts or also from pseudo-labels; or by pairs (SetFit: vectors of one
+class are pulled together, others apart), with a regression afterwards. Settings are chosen on
+`validation`: rates of training at eight texts a class on the first draw, others at each number of
+texts on three. Rows are written as they come; a run that stands there is not repeated.
 """
 
+import itertools
 import sys
 import time
 from functools import cached_property
@@ -24,11 +26,12 @@ from sklearn.linear_model import LogisticRegression
 
 import tlhelpers as tl
 from tlhelpers.zero_shot.vectors import unit
-from tools.experiments.runs import FOLDER, HalfCosine, append, rows_with
+from tools.experiments.runs import FOLDER, append, rows_with
 
 RUNS = FOLDER / "few_labelled_texts.csv"
-LABELS = {"scipy": (1, 2, 4, 8), "ag_news": (1, 2, 4, 8, 16)}
-DRAWS, CHOOSE_AT = 10, 8
+LABELS = {"scipy": (8, 2, 4, 1), "ag_news": (8, 2, 16, 4, 1)}
+TRAINED_AT, RATES_AT = {"scipy": (8, 2), "ag_news": (8,)}, 8
+DRAWS, CHOOSE_BY = 10, 3
 LAYERS = 4  # of six that stay frozen
 DESCRIPTIONS = {  # written once, before any was tried
     "scipy": (
@@ -52,18 +55,25 @@ DESCRIPTIONS = {  # written once, before any was tried
     ),
 }
 STRENGTHS = [{"C": C} for C in (0.1, 1, 10, 100)]
-RATES = [{"rate": rate} for rate in (3e-5, 1e-4, 3e-4, 1e-3)]
+RATES = [{"rate": rate} for rate in (3e-5, 1e-4, 3e-4)]
 SETTINGS = {
     "counted words": STRENGTHS,
     "counted pieces": STRENGTHS,
     "head": STRENGTHS,
-    "head, descriptions": [{"weight": weight} for weight in (1, 4, 16, 64)],
-    "fine-tuned": RATES,
+    "head, descriptions": [{"C": C, "weight": weight} for C in (1, 10) for weight in (1, 4, 16)],
+    "head, pseudo-labels": [{"share": share} for share in (0.3, 0.6, 1.0)],
     "by pairs": RATES,
-    "by pairs, descriptions": RATES,
+    "fine-tuned": RATES,
+    "fine-tuned, pseudo-labels": [rate | {"share": share} for rate in RATES for share in (0.6, 1)],
 }
-STEPS, BATCH, MOST_TOKENS = 60, 32, 64
-DESCRIBED = 16  # weight of a description, where it is not chosen
+GOES_ON_FROM = {  # the settings of another method are kept
+    "head, pseudo-labels": "head, descriptions",
+    "by pairs": "head",
+    "fine-tuned": "head, descriptions",
+    "fine-tuned, pseudo-labels": "head, descriptions",
+}
+STEPS, BATCH, MOST_TOKENS = 50, 32, 64
+ALONE = ("descriptions", "descriptions, centred")
 KEY = ["task", "part", "labels_per_class", "draw", "method", "setting"]
 RESULTS = ["validation", "test", "seconds"]
 
@@ -76,20 +86,29 @@ class FewTexts:
         self.splits = self.task.train, self.task.validation, self.task.test
         self.encoder = tl.TextEncoder(max_tokens=MOST_TOKENS)
         self.trunk, self.tail = self.encoder.split_at(LAYERS)
-        self.start = self.tail.get_weights()
-        self.described = list(DESCRIPTIONS[name])
+        self.published = self.tail.get_weights()
 
     @cached_property
     def reached(self):
-        """Activations of train, validation, test and descriptions."""
-        texts = [split.texts.tolist() for split in self.splits]
-        return [self.trunk(each) for each in (*texts, self.described)]
+        """Activations of train, validation and test."""
+        return [self.trunk(split.texts.tolist()) for split in self.splits]
 
     @cached_property
     def vectors(self):
-        """The frozen encoder's vectors of the same, centred."""
-        self.tail.set_weights(self.start)
-        return centred([self.tail.predict(each, verbose=0) for each in self.reached])
+        """Vectors of train, validation and test, as published."""
+        self.tail.set_weights(self.published)
+        return [self.tail.predict(x, verbose=0) for x in self.reached]
+
+    @cached_property
+    def centred(self):
+        """The same without the mean of train."""
+        return [unit(x - self.vectors[0].mean(axis=0)) for x in self.vectors]
+
+    @cached_property
+    def described(self):
+        """Vectors of the descriptions, as published and centred."""
+        vectors = self.encoder(DESCRIPTIONS[self.task.name], progress=False)
+        return vectors, unit(vectors - vectors.mean(axis=0))
 
     def counted(self, method):
         """TF-IDF of train, validation and test; what counts was learnt without labels."""
@@ -98,73 +117,105 @@ class FewTexts:
         count = TfidfVectorizer(sublinear_tf=True, **options).fit(self.task.train.texts)
         return [count.transform(split.texts) for split in self.splits]
 
-    def learn(self, method, rows, seed, setting):
-        """Answers on validation and test."""
-        labels, classes = self.task.train.labels[rows], len(self.task.class_names)
+    def learn(self, method, rows, seed, C=None, weight=0, share=0, rate=None):
+        """Answers on validation and test; `weight` of descriptions, `share` of pseudo-labels."""
+        if method in ALONE:
+            vectors = self.centred if "centred" in method else self.vectors
+            described = self.described["centred" in method]
+            return [(x @ described.T).argmax(axis=1) for x in vectors[1:]]
+        labels = self.task.train.labels[rows]
         if method.startswith("counted"):
             train, *held_out = self.counted(method)
-            return answers(train[rows], labels, held_out, setting["C"])
-        if method == "head":
-            train, *held_out, _ = self.vectors
-            return answers(train[rows], labels, held_out, setting["C"])
-        both = np.append(labels, np.arange(classes))
-        if method == "head, descriptions":
-            train, *held_out, described = self.vectors
-            weights = np.append(np.ones(len(labels)), np.full(classes, setting["weight"]))
-            return answers(np.concatenate([train[rows], described]), both, held_out, 1, weights)
-        train, *held_out, described = self.reached
-        x, y = trimmed(train[rows]), labels
-        if method == "fine-tuned":
-            model = self.tune(x, y, seed, keras.layers.Dense(classes), **setting)
-            return [model.predict(each, verbose=0).argmax(axis=1) for each in held_out]
+            head = LogisticRegression(C=C, max_iter=2000).fit(train[rows], labels)
+            return [head.predict(x) for x in held_out]
         if method == "by pairs":
-            self.tune(x, y, seed, Cosines(), **setting)
-            x, *held_out = (self.tail.predict(each, verbose=0) for each in (x, *held_out))
-            return answers(x, y, held_out, 1)
-        self.tune(joined(x, described), both, seed, Cosines(), **setting)
-        again = [self.tail.predict(each, verbose=0) for each in (x, *held_out, described)]
-        x, *held_out, described = again
-        weights = np.append(np.ones(len(labels)), np.full(classes, DESCRIBED))
-        return answers(np.concatenate([x, described]), both, held_out, 1, weights)
+            return self.by_pairs(rows, labels, seed, C, rate)
+        train, *held_out = self.centred
+        head = self.together(train[rows], labels, C, weight)
+        if share:
+            rows, labels = surest(head.predict_proba(train), rows, labels, share)
+            head = self.together(train[rows], labels, C, weight)
+        if rate:
+            return self.fine_tuned(head, rows, labels, seed, rate)
+        return [head.predict(x) for x in held_out]
 
-    def tune(self, x, y, seed, last, rate):
-        """Train the tail, from the published weights, and a layer behind it."""
+    def together(self, x, labels, C, weight):
+        """A head that learns from texts, and from descriptions with a weight."""
+        described = self.described[1]
+        both = np.concatenate([x, described]), np.append(labels, np.arange(len(described)))
+        weights = np.append(np.ones(len(x)), np.full(len(described), weight))
+        return LogisticRegression(C=C, max_iter=2000).fit(*both, sample_weight=weights)
+
+    def fine_tuned(self, head, rows, labels, seed, rate):
+        """Answers of tail and head, trained together from the published weights and this head."""
+        layer = keras.layers.Dense(len(head.classes_))
+        layer.build((None, self.encoder.dimension))
+        layer.set_weights([head.coef_.T, head.intercept_])
+        centre = keras.layers.Lambda(
+            lambda x: keras.ops.normalize(x - self.vectors[0].mean(axis=0))
+        )
+        crossentropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model = self.tune([centre, layer], crossentropy, rows, labels, seed, rate)
+        return [model.predict(x, verbose=0).argmax(axis=1) for x in self.reached[1:]]
+
+    def by_pairs(self, rows, labels, seed, C, rate):
+        """Answers of a head on vectors of a tail that was trained by pairs."""
+        self.tune([keras.layers.Lambda(cosines)], pull, rows, labels, seed, rate)
+        train, *held_out = [self.reached[0][rows], *self.reached[1:]]
+        train, *held_out = [self.tail.predict(x, verbose=0) for x in (train, *held_out)]
+        head = LogisticRegression(C=C, max_iter=2000).fit(train, labels)
+        return [head.predict(x) for x in held_out]
+
+    def tune(self, layers, loss, rows, labels, seed, rate):
+        """Train the tail, from the published weights, with layers behind it."""
         keras.utils.set_random_seed(seed)
-        self.tail.set_weights(self.start)
-        model = keras.Sequential([self.tail, last])
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile(keras.optimizers.Adam(rate), pull if isinstance(last, Cosines) else loss)
-        rng = np.random.default_rng(seed)
-        falling = HalfCosine(rate, STEPS)
-        falling.set_model(model)
-        for step in range(STEPS):
-            some = rng.permutation(len(y))[:BATCH]
-            falling.on_train_batch_begin(step)
-            model.train_on_batch(x[some], y[some])
+        self.tail.set_weights(self.published)
+        model = keras.Sequential([self.tail, *layers])
+        falling = keras.optimizers.schedules.CosineDecay(rate, STEPS)
+        model.compile(keras.optimizers.Adam(falling), loss)
+        rng, x = np.random.default_rng(seed), trimmed(self.reached[0][rows])
+        for _ in range(STEPS):
+            some = rng.permutation(len(rows))[:BATCH]
+            model.train_on_batch(x[some], labels[some])
         return model
+
+    def scores(self, k, draw, method, setting):
+        """Scores on validation and test."""
+        index = self.task.train.index
+        rows = np.searchsorted(index, self.task.few(k, seed=draw).index) if k else np.array([], int)
+        found = self.learn(method, rows, draw, **setting)
+        truth = self.task.validation.labels, self.task.test.labels
+        return [self.task.score(each, labels) for each, labels in zip(found, truth, strict=True)]
 
     def run(self, part, k, draw, method, setting):
         """One run, unless its row is there."""
         key = dict(zip(KEY, (self.task.name, part, k, draw, method, name_of(setting)), strict=True))
         if not rows_with(RUNS, **key).empty:
             return
-        start, few = time.perf_counter(), self.task.few(k, seed=draw)
-        rows = np.searchsorted(self.task.train.index, few.index)
-        found = self.learn(method, rows, draw, setting)
-        truth = self.task.validation.labels, self.task.test.labels
-        scores = [self.task.score(each, labels) for each, labels in zip(found, truth, strict=True)]
-        key |= {"validation": scores[0], "test": scores[1] if part != "choice" else np.nan}
+        start, name = time.perf_counter(), GOES_ON_FROM.get(method)
+        before = best(self.task.name, k, name) if name else {}
+        validation, test = self.scores(k, draw, method, before | setting)
+        key |= {"validation": validation, "test": test if part != "choice" else np.nan}
         key["seconds"] = round(time.perf_counter() - start)
         append(RUNS, pd.DataFrame([key], columns=[*KEY, *RESULTS]))
         print(key, flush=True)
 
 
-class Cosines(keras.layers.Layer):
-    """How alike the vectors of a batch are: `[n, d]` to `[n, n]`."""
+def surest(probabilities, rows, labels, share):
+    """Positions and pseudo-labels: of each class the share that is surest, and what has labels."""
+    told, kept = probabilities.argmax(axis=1), []
+    for label in range(probabilities.shape[1]):
+        of_it = np.flatnonzero(told == label)
+        order = np.argsort(-probabilities[of_it, label])
+        kept.extend(of_it[order[: int(np.ceil(share * len(of_it)))]])
+    told[rows] = labels
+    rows = np.union1d(kept, rows)
+    return rows, told[rows]
 
-    def call(self, vectors):
-        """Products of vectors of length 1."""
-        return keras.ops.matmul(vectors, keras.ops.transpose(vectors))
+
+def cosines(vectors):
+    """How alike the vectors of a batch are: `[n, d]` of length 1 to `[n, n]`."""
+    return keras.ops.matmul(vectors, keras.ops.transpose(vectors))
 
 
 def pull(labels, cosines):
@@ -174,25 +225,6 @@ def pull(labels, cosines):
     return keras.ops.mean((cosines - keras.ops.cast(same, cosines.dtype)) ** 2)
 
 
-def centred(vectors):
-    """Vectors of texts without their mean on train, of descriptions without their own."""
-    *texts, described = vectors
-    moved = [*(x - texts[0].mean(axis=0) for x in texts), described - described.mean(axis=0)]
-    return [unit(x) for x in moved]
-
-
-def answers(x, y, held_out, strength, weights=None):
-    """What a logistic regression says of each split."""
-    head = LogisticRegression(C=strength, max_iter=2000).fit(x, y, sample_weight=weights)
-    return [head.predict(each) for each in held_out]
-
-
-def joined(a, b):
-    """Activations one below the other, with as many tokens as the longer ones have."""
-    most = max(a.shape[1], b.shape[1])
-    return np.concatenate([np.pad(x, ((0, 0), (0, most - x.shape[1]), (0, 0))) for x in (a, b)])
-
-
 def trimmed(x):
     """Activations without the places where all texts have ended."""
     return x[:, : np.flatnonzero(x.any(axis=(0, 2)))[-1] + 1]
@@ -200,27 +232,39 @@ def trimmed(x):
 
 def name_of(setting):
     """A setting in words."""
-    return ", ".join(f"{name} {value}" for name, value in setting.items())
+    return ", ".join(f"{name} {value}" for name, value in setting.items()) or "none"
 
 
-def best(task, method):
-    """The setting that is best on validation."""
-    tried = rows_with(RUNS, task=task, part="choice", method=method)
+def best(task, k, method):
+    """The setting that is best on validation, with that of the method it goes on from."""
+    before = best(task, k, GOES_ON_FROM[method]) if method in GOES_ON_FROM else {}
     names = {name_of(setting): setting for setting in SETTINGS[method]}
-    return names[tried.loc[tried.validation.idxmax(), "setting"]]
+    k = RATES_AT if is_trained(method) else k
+    tried = rows_with(RUNS, task=task, part="choice", method=method, labels_per_class=k)
+    return before | names[tried.groupby("setting").validation.mean().idxmax()]
+
+
+def is_trained(method):
+    """Whether layers of the encoder learn."""
+    return "rate" in SETTINGS[method][0]
 
 
 def main():
     tl.setup(seed=0)
     for name in sys.argv[1:] or DESCRIPTIONS:
         texts = FewTexts(name)
-        for method, settings in SETTINGS.items():
+        for method in ALONE:
+            texts.run("methods", 0, 0, method, {})
+        for k, (method, settings) in itertools.product(LABELS[name], SETTINGS.items()):
             for setting in settings:
-                texts.run("choice", CHOOSE_AT, 0, method, setting)
-        for draw in range(DRAWS):
-            for k in LABELS[name]:
-                for method in SETTINGS:
-                    texts.run("methods", k, draw, method, best(name, method))
+                for draw in range(1 if is_trained(method) else CHOOSE_BY):
+                    if k == RATES_AT or not is_trained(method):
+                        texts.run("choice", k, draw, method, setting)
+        setting = best(name, 1, "head, pseudo-labels")  # for none there is nothing to choose by
+        texts.run("methods", 0, 0, "descriptions, pseudo-labels", setting)
+        for k, draw, method in itertools.product(LABELS[name], range(DRAWS), SETTINGS):
+            if k in TRAINED_AT[name] or not is_trained(method):
+                texts.run("methods", k, draw, method, best(name, k, method))
 
 
 if __name__ == "__main__":
