@@ -125,3 +125,13 @@ def test_test_texts_of_scipy_are_harder(mean):
     """What was written once is some points lower on test; tuned sentences are not."""
     assert 0.44 < FOUND.key.written_once_on_test < ENCODER["written once"]
     assert abs(FOUND.key.tuned_on_test - FOUND.described["encoder, centred"]["tuned"]) < 0.02
+
+
+def test_live_draw_is_the_stored_one():
+    """Five ways, trained on the page, land where the experiment's first draw did."""
+    live = FOUND.live
+    runs = tl.read_experiment("few_labelled_texts")
+    runs = runs.query("part == 'methods' and task == 'scipy' and labels_per_class == 8")
+    row = runs[runs.draw == 0].set_index("method").validation
+    assert len(live) == 5
+    assert (live - row[live.index]).abs().max() < 0.03
