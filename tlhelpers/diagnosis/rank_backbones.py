@@ -81,23 +81,22 @@ def rank_backbones(
     def validated(model, x):
         return cross_val_score(model, x, labels, cv=split, scoring="balanced_accuracy").mean()
 
-    rows = {}
-    for name, network in candidates.items():
-        x, seconds = _timed(lambda network=network: _outputs(network, images))
-        found = {
-            "LogME": lambda x=x: log_me(x, labels),
-            "H-score": lambda x=x: h_score(x, labels),
-            "LEEP": lambda name=name: leep(_outputs(sources[name], images), labels),
-            "k-NN": lambda x=x: validated(neighbours, x),
-            "probe": lambda x=x: validated(probe, x),
+    def row(name):
+        x, seconds = _timed(lambda: _outputs(candidates[name], images))
+        scores = {
+            "LogME": lambda: log_me(x, labels),
+            "H-score": lambda: h_score(x, labels),
+            "k-NN": lambda: validated(neighbours, x),
+            "probe": lambda: validated(probe, x),
         }
-        if name not in sources:
-            del found["LEEP"]
-        row = {("seconds", "features"): seconds}
-        for score, compute in found.items():
-            row["score", score], row["seconds", score] = _timed(compute)
-        rows[name] = row
-    table = pd.DataFrame(rows).T
+        if name in sources:
+            scores["LEEP"] = lambda: leep(_outputs(sources[name], images), labels)
+        found = {("seconds", "features"): seconds}
+        for score, compute in scores.items():
+            found["score", score], found["seconds", score] = _timed(compute)
+        return found
+
+    table = pd.DataFrame({name: row(name) for name in candidates}).T
     order = [("score", score) for score in ("LogME", "H-score", "LEEP", "k-NN", "probe")]
     seconds = [("seconds", name) for name in ("features", *(score for _, score in order))]
     return table.reindex(columns=pd.MultiIndex.from_tuples([*order, *seconds]))

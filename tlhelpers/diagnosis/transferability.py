@@ -39,11 +39,10 @@ def log_me(features: ArrayLike, labels: ArrayLike) -> float:
     >>> log_me(noise + labels[:, None], labels) > log_me(noise, labels)
     True
     """
-    x, y = _checked(features, labels, "features")
+    x, targets = _checked(features, labels, "features")
     left, singular, _ = np.linalg.svd(x, full_matrices=False)
     spread = singular > 1e-7 * max(singular[0], 1e-30)
     left, squares = left[:, spread], singular[spread] ** 2
-    targets = (y[:, None] == np.unique(y)).astype(float)
     return float(np.mean([_evidence(left, squares, target) for target in targets.T]))
 
 
@@ -94,12 +93,11 @@ def h_score(features: ArrayLike, labels: ArrayLike) -> float:
     >>> round(h_score([[0.0], [0.1], [1.0], [1.1]], [0, 0, 1, 1]), 2)
     0.99
     """
-    x, y = _checked(features, labels, "features")
+    x, targets = _checked(features, labels, "features")
     x = x - x.mean(axis=0)
-    classes, counts = np.unique(y, return_counts=True)
-    means = np.stack([x[y == each].mean(axis=0) for each in classes])
+    sums = targets.T @ x  # [classes, d]
     covariance, shrinkage = ledoit_wolf(x, assume_centered=True)
-    between = (means * counts[:, None]).T @ means / len(x)
+    between = sums.T @ (sums / targets.sum(axis=0)[:, None]) / len(x)
     return float((1 - shrinkage) * np.trace(np.linalg.lstsq(covariance, between, rcond=None)[0]))
 
 
@@ -131,20 +129,20 @@ def leep(probabilities: ArrayLike, labels: ArrayLike) -> float:
     >>> leep([[1, 0], [1, 0], [0, 1], [0, 1]], [1, 1, 0, 0])
     0.0
     """
-    x, y = _checked(probabilities, labels, "probabilities")
+    x, targets = _checked(probabilities, labels, "probabilities")
     if x.min() < 0 or not np.allclose(x.sum(axis=1), 1, atol=1e-3):
         raise ValueError(
             f"probabilities are from {x.min():.3g} to {x.max():.3g}, and rows sum to "
             f"{x.sum(axis=1).min():.3g} to {x.sum(axis=1).max():.3g}; rows from 0 to 1 that sum to "
             "1 are expected. Take the softmax of logits."
         )
-    targets = (y[:, None] == np.unique(y)).astype(float)
     shares = targets.T @ x  # [labels, source]
     shares /= np.maximum(x.sum(axis=0), 1e-12)
     return float(np.mean(np.log(np.sum((x @ shares.T) * targets, axis=1))))
 
 
 def _checked(features: Any, labels: Any, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """Features `[n, d]`, and zeros and ones `[n, classes]`, a column for each class."""
     x, y = np.asarray(features, np.float64), np.asarray(labels)
     if x.ndim != 2 or not x.size or y.shape != x.shape[:1]:
         raise ValueError(
@@ -153,6 +151,7 @@ def _checked(features: Any, labels: Any, what: str) -> tuple[np.ndarray, np.ndar
         )
     if not np.isfinite(x).all():
         raise ValueError(f"{what} hold numbers that are not finite. Check the network's input.")
-    if len(np.unique(y)) < 2:
+    classes = np.unique(y)
+    if len(classes) < 2:
         raise ValueError("labels are all of one class; two classes or more are expected.")
-    return x, y
+    return x, (y[:, None] == classes).astype(float)

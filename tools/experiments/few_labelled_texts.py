@@ -100,9 +100,14 @@ class FewTexts:
         return [self.tail.predict(x, verbose=0) for x in self.reached]
 
     @cached_property
+    def centre(self):
+        """The mean of the vectors of train."""
+        return self.vectors[0].mean(axis=0)
+
+    @cached_property
     def centred(self):
-        """The same without the mean of train."""
-        return [unit(x - self.vectors[0].mean(axis=0)) for x in self.vectors]
+        """The vectors without that mean."""
+        return [unit(x - self.centre) for x in self.vectors]
 
     @cached_property
     def described(self):
@@ -151,9 +156,7 @@ class FewTexts:
         layer = keras.layers.Dense(len(head.classes_))
         layer.build((None, self.encoder.dimension))
         layer.set_weights([head.coef_.T, head.intercept_])
-        centre = keras.layers.Lambda(
-            lambda x: keras.ops.normalize(x - self.vectors[0].mean(axis=0))
-        )
+        centre = keras.layers.Lambda(lambda x: keras.ops.normalize(x - self.centre))
         crossentropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model = self.tune([centre, layer], crossentropy, rows, labels, seed, rate)
         return [model.predict(x, verbose=0).argmax(axis=1) for x in self.reached[1:]]
@@ -192,8 +195,7 @@ class FewTexts:
         key = dict(zip(KEY, (self.task.name, part, k, draw, method, name_of(setting)), strict=True))
         if not rows_with(RUNS, **key).empty:
             return
-        start, name = time.perf_counter(), GOES_ON_FROM.get(method)
-        before = best(self.task.name, k, name) if name else {}
+        start, before = time.perf_counter(), inherited(self.task.name, k, method)
         validation, test = self.scores(k, draw, method, before | setting)
         key |= {"validation": validation, "test": test if part != "choice" else np.nan}
         key["seconds"] = round(time.perf_counter() - start)
@@ -237,11 +239,16 @@ def name_of(setting):
 
 def best(task, k, method):
     """The setting that is best on validation, with that of the method it goes on from."""
-    before = best(task, k, GOES_ON_FROM[method]) if method in GOES_ON_FROM else {}
+    before = inherited(task, k, method)
     names = {name_of(setting): setting for setting in SETTINGS[method]}
     k = RATES_AT if is_trained(method) else k
     tried = rows_with(RUNS, task=task, part="choice", method=method, labels_per_class=k)
     return before | names[tried.groupby("setting").validation.mean().idxmax()]
+
+
+def inherited(task, k, method):
+    """The setting of the method that this one goes on from, if there is one."""
+    return best(task, k, GOES_ON_FROM[method]) if method in GOES_ON_FROM else {}
 
 
 def is_trained(method):
