@@ -809,4 +809,202 @@ def is_food(vectors):
     ],
 }
 
-WRONG = {"hw1": HW1, "hw2": HW2, "hw3": HW3, "hw4": HW4, "hw5": HW5}
+HW6 = {
+    "ex1": [
+        ("no points", ("100 * (np", "(np"), "A point is|a point is one hundredth"),
+        (
+            "a normal curve",
+            ("stats.t.ppf(0.975, len(points) - 1)", "1.96"),
+            "that of a normal curve, 1.96",
+            (0, 1),
+        ),
+        (
+            "draws not paired",
+            (
+                "stats.sem(points)",
+                "100 * np.hypot(stats.sem(transfer), stats.sem(baseline))",
+            ),
+            "Take the difference in each draw first",
+        ),
+        (
+            "verdict by the mean",
+            ("if low > 0", "if mean > 0", "if high < 0", "if mean < 0"),
+            "The interval decides, not the mean",
+            (2, 0),
+        ),
+        (
+            "the other way round",
+            (
+                "np.asarray(transfer) - np.asarray(baseline)",
+                "np.asarray(baseline) - np.asarray(transfer)",
+            ),
+            "transfer minus baseline",
+        ),
+    ],
+    "ex2": [
+        (
+            "answers itself",
+            ("np.fill_diagonal(distances, np.inf)", ""),
+            "Does each picture answer itself",
+        ),
+        (
+            "leaves out the first in order",
+            (
+                "np.fill_diagonal(distances, np.inf)",
+                "",
+                "[:, : min(k, len(x) - 1)]",
+                "[:, 1 : k + 1]",
+            ),
+            "each picture has a twin.*Leave a picture out by its place",
+            (2, 0, 1),
+        ),
+        (
+            "columns as they come",
+            ("(x - x.mean(axis=0)) / np.where(spread > 1e-9, spread, 1)", "x"),
+            "Standardise the columns first",
+            (2, 0, 1),
+        ),
+        (
+            "divided by nothing",
+            ("np.where(spread > 1e-9, spread, 1)", "spread"),
+            "Divided by its spread, 0, it is not a number",
+            (2, 0, 1),
+        ),
+        (
+            "plain accuracy",
+            ("np.mean([right[labels == c].mean() for c in np.unique(labels)])", "right.mean()"),
+            "the mean over classes",
+            (2, 1, 0),
+        ),
+        (
+            "the nearest only",
+            ("min(k, len(x) - 1)", "1"),
+            "Are there k neighbours",
+            (0, 1, 0),
+        ),
+    ],
+    "ex3": [
+        ("lowest score", ("np.nanmax", "np.nanmin"), "0.2 is expected", (0, 0, 1)),
+        (
+            "the first of several",
+            ("accuracies[scores == np.nanmax(scores)].min()", "accuracies[np.nanargmax(scores)]"),
+            "the score cannot tell them apart",
+            (1, 0, 1),
+        ),
+        (
+            "no score is the highest",
+            ("np.nanmax", "np.max"),
+            "what has no score is not taken",
+            (1, 0, 1),
+        ),
+        (
+            "best of those with a score",
+            ("accuracies.max()", "accuracies[~np.isnan(scores)].max()"),
+            "that it reaches more is regretted",
+            (1, 0, 1),
+        ),
+        (
+            "both parts of the result",
+            (".statistic", "", "np.isnan(tau)", "False", "float(tau)", "tau"),
+            "a float is expected",
+            (1, 1, 0),
+        ),
+        ("all ranks alike", ("weightedtau", "kendalltau"), "the weighted tau is", (1, 1, 0)),
+        (
+            "NaN",
+            ("0.0 if np.isnan(tau) else float(tau)", "float(tau)"),
+            "scipy says NaN",
+            (1, 1, 0),
+        ),
+    ],
+    "ex4": [
+        ("always the last block", "choose = lambda market: 'block7'", "you take block7 for each"),
+        (
+            "guesses",
+            "guesses = np.random.default_rng(0)\n"
+            "choose = lambda market: str(guesses.choice(market.names))",
+            "you chose without buying a label",
+        ),
+        (
+            "the best of the practice",
+            """\
+def choose(market):
+    market.label(1)
+    return accuracies.mean(axis=1).idxmax()
+""",
+            "you take block7 for each of the four targets",
+        ),
+        (
+            "spends too much",
+            ("min(affordable, market.labels_left)", "market.labels_left"),
+            r"block5 on 60 pictures costs 60\.0 ms.*Plan before you buy",
+        ),
+        (
+            "prices and budget written down",
+            ("min(affordable, market.labels_left)", "30"),
+            "in a market with other prices: ada on 30 pictures costs 90",
+            (0, 2, 2),
+        ),
+        (
+            "scored on what it learnt from",
+            (
+                "knn_score(market.features(name, rows), labels, 3)",
+                "(lambda x: probe(x, labels).score(x, labels))(market.features(name, rows))",
+            ),
+            "you take pixels for each of the four targets",
+        ),
+        (
+            "ten pictures",
+            ("min(affordable, market.labels_left)", "10"),
+            "How much of the budget does your choice use",
+            (1, 0, 0),
+        ),
+        (
+            "the widest",
+            (
+                "knn_score(market.features(name, rows), labels, 3)",
+                "tl.transferability.h_score(market.features(name, rows), labels)",
+            ),
+            "you take pixels for each of the four targets",
+        ),
+    ],
+    "ex5": [
+        ("no guess costs nothing", 'guess = "none"', "", (2, 1, 2)),
+        ("one seed", ("range(5)", "range(1)"), "measuring gives.*seeds 0 to 4", (0, 1, 2)),
+        (
+            "accuracy in place of regret",
+            (
+                "regret(found, target.accuracy), taken",
+                "target.accuracy[taken], taken",
+            ),
+            "the mean regret over four",
+            (0, 1, 0),
+        ),
+        (
+            "the highest regret wins",
+            ("table.idxmin()", "table.idxmax()"),
+            "the lowest regret. Report what was measured",
+            (2, 0, 2),
+        ),
+        (
+            "winner as hoped for",
+            'winner = dict.fromkeys(winner, "k-NN")',
+            "Report what was measured",
+            (2, 0, 2),
+        ),
+        (
+            "typed by hand",
+            """\
+table = pd.DataFrame(
+    {2: [0.10, 0.15, 0.20], 5: [0.05, 0.04, 0.12], 20: [0.01, 0.02, 0.06]}, index=list(SCORES)
+)
+winner = table.idxmin().to_dict()
+conclusion = "LogME has 0.15, 0.04 and 0.02, k-NN 0.10. " + " ".join(dir(np)[:40])
+""",
+            "measuring gives.*Let the code fill the table",
+            (0, 1, 0),
+        ),
+    ],
+}
+
+WRONG = {"hw1": HW1, "hw2": HW2, "hw3": HW3, "hw4": HW4, "hw5": HW5, "hw6": HW6}
