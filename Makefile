@@ -64,6 +64,10 @@ experiments: $(STAMP)  ## the stored tables of data/experiments, as far as rows 
 	$(BIN)/python -m tools.experiments.when_to_fine_tune
 	$(BIN)/python -m tools.experiments.fine_tuning_solar
 	$(BIN)/python -m tools.experiments.few_labelled_texts
+	$(BIN)/python -m tools.experiments.sources_and_targets
+	$(BIN)/python -m tools.experiments.candidates
+	$(BIN)/python -m tools.experiments.learning_rates
+	$(BIN)/python -m tools.experiments.self_supervised
 
 pretrain: $(STAMP)  ## train GlyphNet again and write data/
 	$(BIN)/python tools/pretrain_glyphnet.py

@@ -11,6 +11,8 @@ from tlhelpers.storage.find_module import data_dir
 TUNED = [path.stem for path in sorted(data_dir().glob("experiments/fine_tuning_*.csv"))]
 TUNED = [name for name in TUNED if not name.endswith("_curves")]
 
+OTHERS = ["when_to_fine_tune", "few_labelled_texts", "sources_and_targets"]
+
 
 def key_of(name):
     """The columns that tell one run of an experiment from another, as its script has them."""
@@ -25,7 +27,7 @@ def test_rows_are_runs():
     assert not runs.duplicated(["labels_per_class", "draw", "learning_rate", "augmented"]).any()
 
 
-@pytest.mark.parametrize("name", [*TUNED, "when_to_fine_tune", "few_labelled_texts"])
+@pytest.mark.parametrize("name", [*TUNED, *OTHERS])
 def test_choices_leave_the_test_split_alone(name):
     """No run twice; those by which settings are chosen have no figure on test, all others do."""
     runs = tl.read_experiment(name)
@@ -50,6 +52,26 @@ def test_trained_to_the_end(name):
         changed = curves.apply(lambda curve: abs(curve.iloc[-1] - curve.iloc[-4]))
     assert changed.mean() < 0.01
     assert changed.quantile(0.9) < 0.03
+
+
+def test_transfers_are_trained_to_the_end():
+    """The last fifth of the steps changes next to nothing, with the source and from scratch."""
+    runs = tl.read_experiment("sources_and_targets").dropna(subset="validation_before")
+    changed = (runs.validation - runs.validation_before).abs().groupby(runs.method)
+    assert (changed.mean() < 0.01).all()
+    assert (changed.quantile(0.9) < 0.03).all()
+
+
+def test_each_candidate_has_scores_and_an_accuracy():
+    """Five draws of each, on each target, with the same draws fine-tuned."""
+    scores, runs = map(tl.read_experiment, ("candidates", "sources_and_targets"))
+    assert not scores.duplicated(key_of("candidates")).any()
+    assert (scores.groupby(["target", "candidate"]).size() == 5).all()
+    assert scores[["LogME", "H-score", "k-NN", "probe"]].notna().all(axis=None)
+    runs = runs[runs.method.isin(["fine-tuned", "from scratch"]) & (runs.part == "methods")]
+    runs = runs.query("labels_per_class == 10").replace({"source": {"none": "random weights"}})
+    both = scores.merge(runs.rename(columns={"source": "candidate"}), on=key_of("candidates"))
+    assert len(both) == len(scores)
 
 
 def test_unknown_name_is_answered_with_the_known_ones():
@@ -154,3 +176,25 @@ def test_a_row_of_texts_comes_again(task, request):
         row = runs[(runs.method == method) & (runs.labels_per_class == k)]
         found = texts.scores(k, 0, method, setting)
         assert np.allclose(found, row[["validation", "test"]], atol=0.01)
+
+
+@pytest.mark.slow
+def test_a_row_of_the_transfers_comes_again():
+    """Ten labels a class of moved digits, letters frozen and fine-tuned: as they were."""
+    from tools.experiments.sources_and_targets import Runs, transfer_from
+
+    runs = tl.read_experiment("sources_and_targets").query("part == 'methods' and draw == 0")
+    runs = runs.query("target == 'moved' and source == 'letters' and labels_per_class == 10")
+    row = runs.set_index("method")
+    transfer = transfer_from("letters", "moved")
+    rows, setting = transfer.rows(10, 0), Runs("moved", "letters", transfer).best("frozen", 10)
+    assert ", ".join(map(str, setting)) == row.setting["frozen"]
+    assert np.allclose(
+        transfer.frozen(rows, *setting),
+        row.loc["frozen", ["validation", "test"]].astype(float),
+        atol=0.01,
+    )
+    rate = float(row.setting["fine-tuned"])
+    validation, _, test = transfer.tuned(rows, rate, 0, transfer.head(rows, *setting), 120)
+    assert abs(validation - row.validation["fine-tuned"]) < 0.03
+    assert abs(test - row.test["fine-tuned"]) < 0.03

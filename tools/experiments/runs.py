@@ -18,7 +18,7 @@ def rows_with(path, **values):
 def append(path, rows):
     """Add rows to a table in one go, so that several processes may do it."""
     FOLDER.mkdir(exist_ok=True)
-    text = rows.round(4).to_csv(header=not path.exists(), index=False)
+    text = rows.round(5).to_csv(header=not path.exists(), index=False)
     with path.open("a") as file:
         file.write(text)
 
