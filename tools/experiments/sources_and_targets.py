@@ -109,7 +109,7 @@ def changed(task, function):
     return dataclasses.replace(task, **parts)
 
 
-def solve(x, labels, classes, C, spread="each"):
+def solve(x, labels, classes, C, spread):
     """Weights and bias of a logistic regression on features, scaled each or all alike.
 
     A class without a label begins with so low a score that it is no answer.
@@ -146,15 +146,15 @@ class Transfer:
         """Places in `train` of the pictures of a draw."""
         return np.searchsorted(self.task.train.index, self.task.few(labels_per_class, draw).index)
 
-    def head(self, rows, C, spread="each", features=None):
+    def head(self, rows, C, spread):
         """A probe's weights and bias."""
-        x = (features or self.features)[0][rows]
+        x = self.features[0][rows]
         return solve(x, self.labels[0][rows], len(self.task.class_names), C, spread)
 
-    def frozen(self, rows, C, spread="each", features=None):
+    def frozen(self, rows, C, spread):
         """Scores on validation and test of a probe."""
-        kernel, offset = self.head(rows, C, spread, features)
-        answers = [x @ kernel + offset for x in (features or self.features)[1:]]
+        kernel, offset = self.head(rows, C, spread)
+        answers = [x @ kernel + offset for x in self.features[1:]]
         return [self.task.score(a, y) for a, y in zip(answers, self.labels[1:], strict=True)]
 
     def tail(self):
@@ -168,10 +168,10 @@ class Transfer:
             for layer in network.layers if self.scratch else ():
                 if isinstance(layer, keras.layers.BatchNormalization):
                     layer.momentum = 0.95  # so few steps cannot wait for slower averages
-            tail = model
-            inputs = [np.asarray(getattr(self.task, p).images) for p in ("train", "validation")]
-            inputs.append(np.asarray(self.task.test.images))
-            if self.last is not None:
+            if self.last is None:
+                splits = self.task.train, self.task.validation, self.task.test
+                tail, inputs = model, [np.asarray(split.images) for split in splits]
+            else:
                 trunk, tail = tl.split_at(model)
                 inputs = self.pass_through(trunk)
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
