@@ -68,6 +68,7 @@ experiments: $(STAMP)  ## the stored tables of data/experiments, as far as rows 
 	$(BIN)/python -m tools.experiments.candidates
 	$(BIN)/python -m tools.experiments.learning_rates
 	$(BIN)/python -m tools.experiments.self_supervised
+	$(BIN)/python -m tools.experiments.adaptation
 
 pretrain: $(STAMP)  ## train GlyphNet again and write data/
 	$(BIN)/python tools/pretrain_glyphnet.py

@@ -216,3 +216,24 @@ def test_two_towers_meet():
     assert inside(both)
     with pytest.raises(ValueError, match="The state of a box is 'melted'; one of 'plain'"):
         diagrams.two_towers(PICTURE, "a violin", of_text=[("network", "melted")])
+
+
+def test_kinds_of_transfer_are_four_fields():
+    """Each with its name and an example; the kind without labels below; nothing outside."""
+    ax = diagrams.kinds_of_transfer()
+    told = plots.alternative_text(ax.figure)
+    assert "the same pictures, another goal: inductive (" in told
+    assert "other pictures, the same goal: transductive (" in told
+    assert "unsupervised: the source has no labels" in told
+    frames = [patch for patch in ax.patches if patch.get_width() > 0.9]
+    assert len(frames) == 4
+    renderer = ax.figure.canvas.get_renderer()
+    boxes = [frame.get_window_extent(renderer) for frame in frames]
+    texts = [text for text in ax.texts if "unsupervised" not in text.get_text()]
+    assert len(texts) == 12
+    for text in texts:
+        extent = text.get_window_extent(renderer)
+        assert any(
+            box.x0 < extent.x0 and extent.x1 < box.x1 and box.y0 < extent.y0 and extent.y1 < box.y1
+            for box in boxes
+        ), text.get_text()

@@ -11,7 +11,7 @@ from tlhelpers.storage.find_module import data_dir
 TUNED = [path.stem for path in sorted(data_dir().glob("experiments/fine_tuning_*.csv"))]
 TUNED = [name for name in TUNED if not name.endswith("_curves")]
 
-OTHERS = ["when_to_fine_tune", "few_labelled_texts", "sources_and_targets"]
+OTHERS = ["when_to_fine_tune", "few_labelled_texts", "sources_and_targets", "self_supervised"]
 
 
 def key_of(name):
@@ -72,6 +72,15 @@ def test_each_candidate_has_scores_and_an_accuracy():
     runs = runs.query("labels_per_class == 10").replace({"source": {"none": "random weights"}})
     both = scores.merge(runs.rename(columns={"source": "candidate"}), on=key_of("candidates"))
     assert len(both) == len(scores)
+
+
+def test_each_shift_has_five_ways():
+    """Eight draws of each, paired, and one strength for all ways of a shift."""
+    runs = tl.read_experiment("adaptation")
+    assert not runs.duplicated(key_of("adaptation")).any()
+    assert (runs.groupby(["shift", "draw"]).method.nunique() == 5).all()
+    assert (runs.groupby("shift").draw.nunique() == 8).all()
+    assert (runs.groupby("shift").strength.nunique() == 1).all()
 
 
 def test_unknown_name_is_answered_with_the_known_ones():
@@ -198,3 +207,32 @@ def test_a_row_of_the_transfers_comes_again():
     validation, _, test = transfer.tuned(rows, rate, 0, transfer.head(rows, *setting), 120)
     assert abs(validation - row.validation["fine-tuned"]) < 0.03
     assert abs(test - row.test["fine-tuned"]) < 0.03
+
+
+@pytest.mark.slow
+def test_a_row_without_labels_comes_again():
+    """SimCLR after a hundred steps, on moved digits: another training lands there again."""
+    from tools.experiments.self_supervised import BLOCKS, DRAWS, Target, by_block, pretrain
+
+    runs = tl.read_experiment("self_supervised")
+    rows = runs.query("part == 'steps' and task == 'moved' and steps == 100 and method == 'SimCLR'")
+    steps, network = next(pretrain("SimCLR", 0))
+    target = Target("moved")
+    features = target.features(by_block(network), BLOCKS)
+    found = [target.score(features, 10, draw, "block7 C 0.01") for draw in range(DRAWS)]
+    assert steps == 100
+    assert len(rows) == DRAWS
+    assert abs(np.mean(found, axis=0) - rows[["validation", "test"]].mean()).max() < 0.08
+
+
+@pytest.mark.slow
+def test_a_shift_of_photographs_comes_again():
+    """Grey drawings, by five ways: as they were."""
+    pytest.importorskip("resvg_py", reason="pictograms need the extra 'pictures'")
+    from tools.experiments.adaptation import rows_of
+
+    runs = tl.read_experiment("adaptation").query("shift == 'grey drawings'")
+    found = rows_of("grey drawings")
+    assert (found.method.to_numpy() == runs.method.to_numpy()).all()
+    means = [table.groupby("method")[["validation", "test"]].mean() for table in (found, runs)]
+    assert abs(means[0] - means[1]).max(axis=None) < 0.02

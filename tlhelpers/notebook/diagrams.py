@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 
 from . import shapes
 from .alternative_text import describe
+from .kinds import kinds_of_transfer
 from .loop import accumulation
 from .network_row import LIFT, MARGIN, End, Row, states_of
 from .shapes import HEIGHT
@@ -22,6 +23,7 @@ __all__ = [
     "accumulation",
     "five_steps",
     "four_steps",
+    "kinds_of_transfer",
     "pipeline",
     "transfer",
     "two_towers",
