@@ -229,10 +229,10 @@ def test_a_row_without_labels_comes_again():
 def test_a_shift_of_photographs_comes_again():
     """Grey drawings, by five ways: as they were."""
     pytest.importorskip("resvg_py", reason="pictograms need the extra 'pictures'")
-    from tools.experiments.adaptation import rows_of
+    from tools.experiments.adaptation import table_of
 
     runs = tl.read_experiment("adaptation").query("shift == 'grey drawings'")
-    found = rows_of("grey drawings")
+    found = table_of("grey drawings")
     assert (found.method.to_numpy() == runs.method.to_numpy()).all()
     means = [table.groupby("method")[["validation", "test"]].mean() for table in (found, runs)]
     assert abs(means[0] - means[1]).max(axis=None) < 0.02

@@ -10,16 +10,28 @@ from .styles import FROZEN, REMOVED, TRAINED, new_axes
 KINDS = (
     (True, True, "plain learning", "nothing is transferred", "digits → which digit?", REMOVED),
     (
-        *(True, False, "inductive", "labels of the old goal, a few of the new"),
-        *("which digit? → odd or even?", FROZEN),
+        True,
+        False,
+        "inductive",
+        "labels of the old goal, a few of the new",
+        "which digit? → odd or even?",
+        FROZEN,
     ),
     (
-        *(False, True, "transductive", "labels of the old pictures alone"),
-        *("clean digits → noisy digits", TRAINED),
+        False,
+        True,
+        "transductive",
+        "labels of the old pictures alone",
+        "clean digits → noisy digits",
+        TRAINED,
     ),
     (
-        *(False, False, "inductive, too", "both change: notebooks 01 to 06"),
-        *("letters → digits", FROZEN),
+        False,
+        False,
+        "inductive, too",
+        "both change: notebooks 01 to 06",
+        "letters → digits",
+        FROZEN,
     ),
 )
 NO_LABELS = "unsupervised: the source has no labels at all"

@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_limits
 import tlhelpers as tl
 from tlhelpers.images.draw_svg import draw_svg
 from tlhelpers.tasks.pictograms import pictogram_table
+from tools.experiments.fine_tuning_digits import rows_of
 from tools.experiments.runs import FOLDER, append, rows_with
 
 RUNS = FOLDER / "adaptation.csv"
@@ -65,8 +66,7 @@ def drawings(change):
         else:
             new = in_grey(old)
         sides[part] = (old, split.labels), (new, split.labels)
-    few = [np.searchsorted(task.train.index, task.few(10, seed).index) for seed in range(DRAWS)]
-    return task.network(), sides, few
+    return task.network(), sides, [rows_of(task, 10, draw) for draw in range(DRAWS)]
 
 
 def cells():
@@ -113,55 +113,47 @@ def pseudo_labels(head, x, y, pool, strength):
 
 
 def looked_at(network, sides):
-    """Features `[old, new]` of each split: as the network came, and adapted to each side."""
-    plain, adapted, start = {}, {}, network.get_weights()
-    for side in (0, 1):
+    """Features by split: old side, the same adapted to it, new side, the same adapted to it."""
+    start, found = network.get_weights(), []
+    needed = (PARTS[:2], PARTS[:1]), (PARTS, PARTS[1:])
+    for side, (plain, adapted) in enumerate(needed):
         pictures = {part: sides[part][side][0] for part in PARTS}
         network.set_weights(start)
-        for part in PARTS:
-            plain[part, side] = network.predict(pictures[part], verbose=0)
+        found.append({part: network.predict(pictures[part], verbose=0) for part in plain})
         tl.adapt_batch_norm(network, pictures["train"])
-        for part in PARTS:
-            adapted[part, side] = network.predict(pictures[part], verbose=0)
-    return plain, adapted
+        found.append({part: network.predict(pictures[part], verbose=0) for part in adapted})
+    return found
 
 
-def heads_and_pictures(plain, adapted, labels, few, strength):
-    """For each way its classifier, and the features of the new side that it reads."""
-    old, pool, y = plain["train", 0], plain["train", 1], labels[few]
-    back = old.mean(axis=0) - pool.mean(axis=0)
-    head = fit(old[few], y, strength)
-    new = {part: plain[part, 1] for part in PARTS}
-    return {
-        "source only": (head, new),
-        "centred": (head, {part: x + back for part, x in new.items()}),
-        "CORAL": (fit(coral(old, pool)[few], y, strength), new),
-        "AdaBN": (
-            fit(adapted["train", 0][few], y, strength),
-            {part: adapted[part, 1] for part in PARTS},
-        ),
-        "pseudo-labels": (pseudo_labels(head, old[few], y, pool, strength), new),
-    }
-
-
-def rows_of(shift):
+@threadpool_limits.wrap(limits=1, user_api="blas")
+def table_of(shift):
     """All rows of a shift."""
     network, sides, draws = SHIFTS[shift]()
-    plain, adapted = looked_at(network, sides)
-    labels, truth = sides["train"][0][1], sides["validation"][0][1]
+    old, old_adapted, new, new_adapted = looked_at(network, sides)
+    x, labels, truth = old["train"], sides["train"][0][1], sides["validation"][0][1]
 
     def on_old_side(strength):
-        heads = (fit(plain["train", 0][few], labels[few], strength) for few in draws)
-        answers = (head.predict(plain["validation", 0]) for head in heads)
+        heads = (fit(x[few], labels[few], strength) for few in draws)
+        answers = (head.predict(old["validation"]) for head in heads)
         return np.mean([balanced_accuracy_score(truth, each) for each in answers])
 
     rows, strength = [], max(STRENGTHS, key=on_old_side)
+    back, aligned = x.mean(axis=0) - new["train"].mean(axis=0), coral(x, new["train"])
+    centred = {part: features + back for part, features in new.items()}
     for draw, few in enumerate(draws):
-        ways = heads_and_pictures(plain, adapted, labels, few, strength)
-        for method, (head, new) in ways.items():
+        y = labels[few]
+        head = fit(x[few], y, strength)
+        ways = {
+            "source only": (head, new),
+            "centred": (head, centred),
+            "CORAL": (fit(aligned[few], y, strength), new),
+            "AdaBN": (fit(old_adapted["train"][few], y, strength), new_adapted),
+            "pseudo-labels": (pseudo_labels(head, x[few], y, new["train"], strength), new),
+        }
+        for method, (by, features) in ways.items():
             figures = [
-                balanced_accuracy_score(sides[part][1][1], head.predict(new[part]))
-                for part in ("validation", "test")
+                balanced_accuracy_score(sides[part][1][1], by.predict(features[part]))
+                for part in PARTS[1:]
             ]
             rows.append((shift, draw, method, strength, *figures))
     return pd.DataFrame(rows, columns=[*KEY, *RESULTS])
@@ -169,10 +161,9 @@ def rows_of(shift):
 
 def main():
     tl.setup(seed=0)
-    with threadpool_limits(limits=1, user_api="blas"):
-        for shift in sys.argv[1:] or SHIFTS:
-            if rows_with(RUNS, shift=shift).empty:
-                append(RUNS, rows_of(shift))
+    for shift in sys.argv[1:] or SHIFTS:
+        if rows_with(RUNS, shift=shift).empty:
+            append(RUNS, table_of(shift))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from sklearn.svm import SVC
 import tlhelpers as tl
 from tlhelpers.images import glyphs
 from tlhelpers.images.move import move
+from tools.experiments.fine_tuning_digits import rows_of
 from tools.experiments.runs import FOLDER, append, rows_with
 from tools.pretrain_glyphnet import Prints, build_network, letter_classes
 
@@ -180,7 +181,7 @@ class Target:
         """Accuracy on validation and test."""
         layer, kind, strength = setting.split()
         train, *held_out = features[layer]
-        rows = np.searchsorted(self.task.train.index, self.task.few(k, seed=draw).index)
+        rows = rows_of(self.task, k, draw)
         C = float(strength)
         head = SVC(C=C) if kind == "SVM" else LogisticRegression(C=C, max_iter=2000)
         head.fit(train[rows], self.task.train.labels[rows])

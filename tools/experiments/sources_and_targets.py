@@ -27,7 +27,7 @@ import tlhelpers as tl
 from tlhelpers.backbones.efficientnet_lite0 import LITE0
 from tlhelpers.storage import cache
 from tools import pretrain_glyphnet as glyphnet
-from tools.experiments.fine_tuning_digits import noisy
+from tools.experiments.fine_tuning_digits import noisy, rows_of
 from tools.experiments.runs import FOLDER, HalfCosine, append, rows_with
 
 RUNS = FOLDER / "sources_and_targets.csv"
@@ -144,7 +144,7 @@ class Transfer:
 
     def rows(self, labels_per_class, draw):
         """Places in `train` of the pictures of a draw."""
-        return np.searchsorted(self.task.train.index, self.task.few(labels_per_class, draw).index)
+        return rows_of(self.task, labels_per_class, draw)
 
     def head(self, rows, C, spread):
         """A probe's weights and bias."""
