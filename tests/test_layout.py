@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "training": {"runtime", "storage", "images", "backbones"},
     "labels": {"runtime", "images"},
     "zero_shot": {"runtime", "storage", "backbones"},
+    "language": {"runtime", "storage"},
     "notebook": {"runtime", "images", "backbones", "training"},
     "diagnosis": {"runtime", "images", "backbones", "training"},
 }

@@ -20,6 +20,7 @@ _FOLDERS = {
     "labels": "AccumulationRun LabelStore Labeller LearningCurve PairedAnswers compare_answers "
     "decide queries",
     "zero_shot": "CrossSpaceMap TextEncoder ZeroShotClassifier retrieval_scores",
+    "language": "load_language_model",
     "notebook": "DrawingPad diagrams homework key_figures plots setup store_figures",
     "diagnosis": "doctor rank_backbones transferability",
 }

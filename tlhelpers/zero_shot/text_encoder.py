@@ -3,7 +3,7 @@
 import hashlib
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 from ..backbones import saved_model
 from ..backbones.saved_function import SavedFunction
 from ..runtime.checks import whole_number
+from ..runtime.texts import list_of_texts
 from ..runtime.types import StrPath
 from ..storage.cache import features_path, files_digest, read_features, write_features
 from ..storage.find_module import find_module
@@ -112,7 +113,7 @@ class TextEncoder:
             One text instead of a list of them; something that is no text; an empty list; an
             encoder that gives numbers that are not finite.
         """
-        texts = _checked(texts)
+        texts = list_of_texts(texts)
         whole_number(batch_size, "batch_size")
         digests = [hashlib.sha256(text.encode()).digest() for text in texts]
         key = hashlib.sha256(b"".join([self._encode.fingerprint.encode(), *digests]))
@@ -161,7 +162,7 @@ class TextEncoder:
         bert = self._encode
         whole_number(layer, "layer", 1, len(bert.layers()) - 1)
         trunk, tail = bert.trunk(layer), tail_of(bert.layers()[layer:])
-        return lambda texts: trunk(_checked(texts)), tail
+        return lambda texts: trunk(list_of_texts(texts)), tail
 
     def _pass(self, texts, batch_size, progress):
         texts, again = np.unique(np.array(texts, object), return_inverse=True)  # each once
@@ -214,28 +215,3 @@ class TextModule:
     def __call__(self, texts: list[str]) -> Encoded:
         """Return vectors of texts."""
         return Encoded(self._call(tf.constant(texts)).numpy())
-
-
-def _checked(texts):
-    if isinstance(texts, str | bytes):
-        raise TypeError("One text came; a list of texts is expected: encoder([text]).")
-    if isinstance(texts, Mapping | Set) or hasattr(texts, "columns"):
-        raise TypeError(
-            f"A {type(texts).__name__} came; a list of texts is expected, such as one column of a "
-            'table: encoder(table["text"]).'
-        )
-    if not isinstance(texts, Iterable) or getattr(texts, "ndim", 1) != 1:
-        raise TypeError(f"{type(texts).__name__} came; a list of texts is expected.")
-    texts = list(texts)
-    for i, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise TypeError(
-                f"texts[{i}] is {text!r:.40}, of type {type(text).__name__}; texts are expected."
-            )
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise ValueError(f"texts[{i}] is no valid text ({error}).") from None
-    if not texts:
-        raise ValueError("There are no texts; one at least is expected.")
-    return [str(text) for text in texts]

@@ -1,0 +1,1 @@
+"""Language models that write and that weigh what others wrote; imports `storage` and below."""
