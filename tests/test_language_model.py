@@ -76,6 +76,9 @@ def test_next_tokens(tiny):
     order = np.argsort(-shares)[:3]
     assert list(found) == [tiny.decode([token]) for token in order]
     np.testing.assert_allclose(list(found.values()), shares[order], rtol=1e-3)
+    colder = tiny.next_tokens(TEXT, 3, temperature=0.5)
+    expected = shares[order] ** 2 / np.sum(shares**2)
+    np.testing.assert_allclose(list(colder.values()), expected, rtol=1e-3)
 
 
 def test_greedy_writing(tiny):
@@ -188,6 +191,25 @@ def test_what_trains_it_changes_what_it_writes(path):
     assert after.startswith(model.decode([int(np.argmax(logits))]))
 
 
+def test_trunk_and_tail_are_the_model(path):
+    """Activations and logits are those of the whole; training the tail changes what is written."""
+    model = tl.load_language_model(path)
+    trunk, tail = model.split_at(2)
+    tokens = np.array([model.encode(TEXT)])
+    np.testing.assert_allclose(tail(trunk(tokens))[0], make_gguf.logits(tokens[0]), atol=2e-4)
+    longer = np.pad(tokens, ((0, 0), (0, 3)))
+    np.testing.assert_allclose(trunk(longer)[:, :-3], trunk(tokens), atol=1e-4)
+    frozen = [weight.numpy() for weight in model.backbone.transformer_layers[1].weights]
+    before = model.next_tokens(TEXT, 3)
+    tail.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    tail.fit(trunk(tokens)[:, :-1], tokens[:, 1:], verbose=0)
+    assert model.next_tokens(TEXT, 3) != before
+    for old, new in zip(frozen, model.backbone.transformer_layers[1].weights, strict=True):
+        np.testing.assert_array_equal(old, new)
+    with pytest.raises(ValueError, match="layer is 3; a whole number from 1 to 2"):
+        model.split_at(3)
+
+
 def test_half_precision(path, tiny):
     """Weights take half of the memory; what is likely stays so."""
     half = tl.load_language_model(path, dtype="float16")
@@ -228,6 +250,11 @@ def test_chat_is_a_form_of_text(tiny):
         (lambda m: m.stream(""), ValueError, "prompt is empty"),
         (lambda m: m.next_tokens(""), ValueError, "prompt is empty"),
         (lambda m: m.next_tokens("a", 0), ValueError, "count is 0"),
+        (
+            lambda m: m.next_tokens("a", temperature=0),
+            ValueError,
+            "temperature is 0; a number over",
+        ),
         (
             lambda m: m.generate("x" * 60, max_tokens=5),
             ValueError,

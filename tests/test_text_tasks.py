@@ -97,6 +97,16 @@ def news_file(tmp_path):
     return path
 
 
+def test_functions_have_names(scipy_task):
+    """Each text of SciPy goes with its function, whose topic is the label."""
+    for split in (scipy_task.train, scipy_task.validation, scipy_task.few(2, seed=1)):
+        topics = [name.split(".")[0] for name in split.names]
+        assert topics == [scipy_task.class_names[label] for label in split.labels]
+    assert len(set(scipy_task.train.names)) > 0.9 * len(scipy_task.train)  # mstats has twins
+    unnamed = tl.TextSplit(np.array(["a", "b"], object), np.zeros(2, int), np.arange(2))
+    assert unnamed.take(np.array([1])).names.tolist() == [""]
+
+
 def test_news_from_a_mirror(news_file, monkeypatch):
     """Title and description in one text, without what broken mark-up left behind."""
     monkeypatch.setenv("TLHELPERS_MIRROR", str(news_file.parents[2]))

@@ -1,6 +1,5 @@
 """A language model: what it writes, and how likely it finds what others wrote."""
 
-import hashlib
 import itertools
 import numbers
 from collections.abc import Iterator, Sequence
@@ -9,14 +8,14 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from ..runtime.checks import whole_number
 from ..runtime.texts import list_of_texts, some_text, valid_text
 from ..storage.cache import features_path, read_features, write_features
 from .cached_layers import CachedLayers
-from .likelihood import Asked, log_likelihoods
+from .likelihood import Asked, digest, log_likelihoods
 from .sampling import choose, ranked
+from .tail import Trunk, tail_of
 from .writing import read, text_of, tokens_after
 
 
@@ -26,8 +25,7 @@ class LanguageModel:
     Attributes
     ----------
     backbone : keras.Model
-        KerasHub's Llama: layers, weights, `trainable`, `enable_lora` as in any Keras model.
-        Whatever trains it changes what is written here.
+        KerasHub's Llama. Whatever trains it changes what is written here.
     context : int
         How many tokens it may read and write at most.
     """
@@ -46,7 +44,7 @@ class LanguageModel:
         self._layers = CachedLayers(backbone)
 
     def encode(self, text: str) -> list[int]:
-        """Return the tokens of a text, as numbers."""
+        """Return a text's tokens."""
         return self._tokenizer.encode(valid_text(text, "text"), add_special_tokens=False).ids
 
     def decode(self, tokens: Sequence[int]) -> str:
@@ -57,8 +55,17 @@ class LanguageModel:
         """Return a question in the form in which the model was taught to answer."""
         return f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n"
 
-    def next_tokens(self, prompt: str, count: int = 10) -> dict[str, float]:
+    def next_tokens(
+        self, prompt: str, count: int = 10, *, temperature: float = 1.0
+    ) -> dict[str, float]:
         """Return the likeliest next tokens of a prompt, the likeliest first.
+
+        Parameters
+        ----------
+        prompt : str
+        count : int
+        temperature : float
+            Over 0. Below 1 likely tokens get more, above 1 unlikely ones do.
 
         Returns
         -------
@@ -70,8 +77,10 @@ class LanguageModel:
             As for `generate`.
         """
         whole_number(count, "count", 1, self.backbone.vocabulary_size)
+        if not isinstance(temperature, numbers.Real) or not temperature > 0:
+            raise ValueError(f"temperature is {temperature!r}; a number over 0 is expected.")
         logits = read(self._layers, self._prompt(prompt, 0)).logits
-        order, shares = ranked(logits, 1.0, count)
+        order, shares = ranked(logits, temperature, count)
         return {self.decode([token]): float(p) for token, p in zip(order, shares, strict=True)}
 
     def generate(
@@ -200,13 +209,31 @@ class LanguageModel:
         for tokens in map(self.encode, before):
             self._fits(len(tokens) + max(map(len, ends)), 0)
             asked += [Asked(tokens, end) for end in ends]
-        path = features_path(self._key(asked)) if cache else None
+        path = features_path(digest(self._fingerprint, self.backbone, asked)) if cache else None
         found = read_features(path, len(asked)) if path else None
         if found is None:
             found = log_likelihoods(self._layers, asked, batch_size, progress=progress)
             if path:
                 write_features(path, found)
         return found.reshape(len(before), len(after))
+
+    def split_at(self, layer: int) -> tuple[Trunk, keras.Model]:
+        """Return trunk and tail, cut behind a layer, so that the tail can be fine-tuned.
+
+        Parameters
+        ----------
+        layer : int
+            How many layers the trunk keeps, 1 to all but one.
+
+        Returns
+        -------
+        trunk : function
+            Tokens, int `[n, t]`, to activations, float32 `[n, t, width]`.
+        tail : keras.Model
+            Activations to logits of the next tokens, `[n, t, vocabulary]`; the model's own layers.
+        """
+        whole_number(layer, "layer", 1, len(self.backbone.transformer_layers) - 1)
+        return Trunk(self.backbone, layer), tail_of(self.backbone, layer)
 
     def _prompt(self, prompt, more):
         tokens = self.encode(some_text(prompt, "prompt"))
@@ -220,10 +247,3 @@ class LanguageModel:
                 f"The prompt has {tokens:,} tokens{asked}; this model reads and writes "
                 f"{self.context:,} at most. Shorten the prompt{' or max_tokens' if more else ''}."
             )
-
-    def _key(self, asked):
-        key = hashlib.sha256(f"{self._fingerprint} {tf.__version__} {keras.__version__}".encode())
-        for weight in self.backbone.weights:  # training, or LoRA, makes another model of it
-            key.update(np.ascontiguousarray(weight))
-        key.update(repr(asked).encode())
-        return key.hexdigest()

@@ -1,9 +1,11 @@
 """How likely a language model finds texts: each read once, with what they share."""
 
+import hashlib
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
@@ -57,6 +59,15 @@ def log_likelihoods(
         likely = tf.gather(tf.nn.log_softmax(logits), targets, batch_dims=1)
         np.add.at(found, list(of), likely.numpy())
     return found
+
+
+def digest(fingerprint: str, backbone: keras.Model, asked: Sequence[Asked]) -> str:
+    """Return a SHA-256 of the question and of the model as it is: training makes another of it."""
+    found = hashlib.sha256(f"{fingerprint} {tf.__version__} {keras.__version__}".encode())
+    for weight in backbone.weights:
+        found.update(np.ascontiguousarray(weight).data)
+    found.update(repr(asked).encode())
+    return found.hexdigest()
 
 
 def _common(texts):

@@ -92,6 +92,7 @@ class TextSplit(_Samples):
     texts : object array `[n]` of str
     labels : int64 `[n]`, positions in the task's `class_names`
     index : int64 `[n]`, which samples of the original data set these are
+    names : object array `[n]` of str, what each text is about; empty where texts have no names
 
     Examples
     --------
@@ -102,6 +103,12 @@ class TextSplit(_Samples):
     texts: np.ndarray
     labels: np.ndarray
     index: np.ndarray
+    names: np.ndarray | None = None
+
+    def __post_init__(self):
+        if self.names is None:
+            object.__setattr__(self, "names", np.full(len(self.labels), "", object))
+        super().__post_init__()
 
     def __repr__(self):
         return f"TextSplit({len(self)} texts)"

@@ -15,10 +15,11 @@ from .split import TextSplit
 from .task import TextTask
 
 
-def _split(name, texts, labels, keys, class_names, source, licence):
+def _split(name, texts, labels, keys, class_names, source, licence, names=None):
     """Samples by a hash of their key: 40 in 100 train, 30 validate, 30 test, at any size."""
     place = np.array([int(hashlib.sha256(key.encode()).hexdigest(), 16) % 10 for key in keys])
-    everything = TextSplit(np.array(texts, object), np.array(labels), np.arange(len(texts)))
+    names = None if names is None else np.array(names, object)
+    everything = TextSplit(np.array(texts, object), np.array(labels), np.arange(len(texts)), names)
     parts = (everything.take(part) for part in (place < 4, (place >= 4) & (place < 7), place >= 7))
     return TextTask(name, tuple(class_names), *parts, source, licence)
 
@@ -47,10 +48,10 @@ _PARTS = {  # modules with functions of a topic that its own name space does not
 def load_scipy() -> TextTask:
     """Return the task "scipy": the first sentence of what SciPy says of each public function.
 
-    The sub-package is the label. Names of sub-packages and mark-up are taken out of the sentences.
-    Those with fewer than three words left are left out, and those that stand in more than one
-    sub-package. What there is depends a little on the version of SciPy. Balanced accuracy is the
-    metric, because topics differ in number.
+    The sub-package is the label; `names` are those of the functions, as `fft.rfft`. Names of
+    sub-packages and mark-up are taken out of the sentences. Those with fewer than three words left
+    are left out, and those that stand in more than one sub-package. What there is depends a little
+    on the version of SciPy. Balanced accuracy is the metric, because topics differ in number.
     """
     found: dict[str, dict[str, str]] = {}  # sentence -> topic -> key of the function that has it
     for topic in _TOPICS:
@@ -65,7 +66,7 @@ def load_scipy() -> TextTask:
     keys, texts = zip(*kept, strict=True)
     labels = [list(_TOPICS).index(key.split(".")[0]) for key in keys]
     source = "summaries of the functions of the installed SciPy"
-    task = _split("scipy", texts, labels, keys, _TOPICS, source, "BSD-3-Clause")
+    task = _split("scipy", texts, labels, keys, _TOPICS, source, "BSD-3-Clause", names=keys)
     return dataclasses.replace(task, metric="balanced_accuracy")
 
 

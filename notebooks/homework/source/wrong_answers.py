@@ -807,6 +807,29 @@ def is_food(vectors):
             (0, 1, 2),
         ),
     ],
+    "ex6": [
+        (
+            "nothing taken away",
+            ("return scores - np.log(shares.mean(axis=0))", "return scores"),
+            "Is the preference taken away",
+            (0, 0),
+        ),
+        (
+            "logarithms averaged",
+            ("np.log(shares.mean(axis=0))", "np.log(shares).mean(axis=0)"),
+            "take the logarithm last",
+            (0, 2),
+        ),
+        (
+            "added",
+            ("scores - np.log", "scores + np.log"),
+            "1 and 2 are expected",
+            (0, 0),
+        ),
+        ("hoped for", "mended = 0.9", "measuring gives", (2, 0)),
+        ("the word itself", "favourite = ' food'", "a position in `WORDS`", (2, 0)),
+        ("another favourite", "favourite = (favourite + 1) % 6", "counting the answers", (2, 0)),
+    ],
 }
 
 HW6 = {
