@@ -55,7 +55,7 @@ def read(language_model, texts, layers=LAYERS):
         there = keras.utils.pad_sequences([[1] * len(tokens[i]) for i in rows], padding="post")
         reached = some({"token_ids": padded, "padding_mask": there}, training=False)
         count = there.sum(axis=1)
-        for place, hidden in enumerate(map(np.asarray, reached)):
+        for place, hidden in enumerate(map(np.asarray, keras.tree.flatten(reached))):
             means[place, rows] = np.einsum("ntd,nt->nd", hidden, there / count[:, None])
             last[place, rows] = hidden[np.arange(len(rows)), count - 1]
     return {"mean": means, "last": last}
