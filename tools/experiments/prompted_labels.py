@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 
 import tlhelpers as tl
 from tools.experiments.few_labelled_texts import DESCRIPTIONS
-from tools.experiments.runs import FOLDER, append, rows_with
+from tools.experiments.runs import FOLDER, append, rows_with, some_of
 
 RUNS = FOLDER / "prompted_labels.csv"
 LABELS = {"ag_news": ["World", "Sports", "Business", "Technology"]}
@@ -45,10 +45,8 @@ class Prompted:
         self.task, self.labels = tl.load_task(name), LABELS[name]
         self.language_model, self.encoder = tl.load_language_model(), tl.TextEncoder()
         rng = np.random.default_rng(0)
-        self.splits = {}
-        for split in ("validation", "test"):
-            texts = getattr(self.task, split)
-            self.splits[split] = texts.take(np.sort(rng.permutation(len(texts.labels))[:most]))
+        parts = {"validation": self.task.validation, "test": self.task.test}
+        self.splits = {name: some_of(part, most, rng) for name, part in parts.items()}
 
     def examples(self, choice, order):
         """One labelled text of each class, in an order."""

@@ -23,6 +23,11 @@ def append(path, rows):
         file.write(text)
 
 
+def some_of(split, most, rng):
+    """At most so many samples of a split, drawn, in the order of the split."""
+    return split.take(np.sort(rng.permutation(len(split))[:most]))
+
+
 class HalfCosine(keras.callbacks.Callback):
     """The learning rate falls along half a cosine wave, from `start` to 0 in `steps`."""
 
