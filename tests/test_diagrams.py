@@ -237,3 +237,11 @@ def test_kinds_of_transfer_are_four_fields():
             box.x0 < extent.x0 and extent.x1 < box.x1 and box.y0 < extent.y0 and extent.y1 < box.y1
             for box in boxes
         ), text.get_text()
+
+
+def test_ways_of_bias_names_a_reason_under_each_box():
+    """Five boxes, and what may go wrong at each, also in the alternative text."""
+    ax = diagrams.ways_of_bias()
+    assert len(texts(ax)) == 10
+    assert inside(ax)
+    assert "head: few labels of a group" in plots.alternative_text(ax.figure)

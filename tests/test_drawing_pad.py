@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import tlhelpers as tl
-from tlhelpers.notebook import drawing_pad
+from tlhelpers.notebook import page_input
 
 WHITE, RED = (255, 255, 255), (255, 0, 0)
 
@@ -67,10 +67,10 @@ def test_an_upload_takes_the_place_of_what_was_drawn(pad):
     ("source", "message"),
     [
         ({"<a>.txt": {"content": b"text"}}, "&lt;a>.txt cannot be used: not a picture"),
-        ("data:text/html;base64,AAAA", "begins with 'data:text/html;base64,'; a data URL of a PNG"),
+        ("data:text/html;base64,AAAA", "begins with 'data:text/html;base64,'; a data URL of the"),
         ("data:image/png;base64,###", "what follows the comma is not base64"),
         ("data:image/png;base64,AAAA", "The picture cannot be used: not a picture"),
-        ("data:image/png;base64," + "A" * drawing_pad.MOST_CHARACTERS, "a data URL of a PNG file"),
+        ("data:image/png;base64," + "A" * 4_000_000, "a data URL of the type image/png is"),
     ],
 )
 def test_what_cannot_be_used_is_said(pad, source, message):
@@ -116,7 +116,7 @@ def test_the_page_names_the_field(pad):
 def test_it_is_shown_as_canvas_and_widgets(pad, monkeypatch):
     """The canvas comes first, then the button."""
     shown = []
-    monkeypatch.setattr(drawing_pad, "display", shown.append)
+    monkeypatch.setattr(page_input, "display", shown.append)
     pad._ipython_display_()
     assert "<canvas" in shown[0].data
     assert shown[1] is pad._box
@@ -129,8 +129,8 @@ def test_size_is_checked():
 
 
 def test_without_ipywidgets_a_sentence_says_what_to_do():
-    """Where widgets are missing, the import says how to get them, and what does without."""
-    code = "import sys; sys.modules['ipywidgets'] = None; import tlhelpers as tl; tl.DrawingPad"
+    """Where widgets are missing, the pad says how to get them, and what does without."""
+    code = "import sys; sys.modules['ipywidgets'] = None; import tlhelpers as tl; tl.DrawingPad()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "Drawing in the notebook needs ipywidgets" in done.stderr
     assert "tl.read_picture reads a picture from a file" in done.stderr

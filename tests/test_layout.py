@@ -17,13 +17,14 @@ MAY_IMPORT = {
     "storage": {"runtime"},
     "images": {"runtime"},
     "backbones": {"runtime", "storage"},
-    "tasks": {"runtime", "storage", "images", "backbones"},
+    "speech": {"runtime", "storage"},
+    "tasks": {"runtime", "storage", "images", "backbones", "speech"},
     "training": {"runtime", "storage", "images", "backbones"},
     "labels": {"runtime", "images"},
     "zero_shot": {"runtime", "storage", "backbones"},
     "language": {"runtime", "storage"},
-    "notebook": {"runtime", "images", "backbones", "training"},
-    "diagnosis": {"runtime", "images", "backbones", "training"},
+    "notebook": {"runtime", "images", "speech", "backbones", "training"},
+    "diagnosis": {"runtime", "images", "backbones", "tasks", "training"},
 }
 every_file = pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 

@@ -46,6 +46,11 @@ def texts(output):
     return [value for kind, value in output.get("data", {}).items() if kind.startswith("text/")]
 
 
+def without_sound(text):
+    """What an output shows as text, without the sound in a player."""
+    return re.sub(r"(?<=data:audio/wav;base64,)[A-Za-z0-9+/=]+", "", text)
+
+
 def prose(name):
     return "\n".join(cell.source for cell in NOTEBOOKS[name].cells if cell.cell_type == "markdown")
 
@@ -116,7 +121,7 @@ def test_no_error_warning_or_path_in_outputs(name):
     for output in outputs(name):
         assert output.output_type != "error"
         assert output.get("name") != "stderr"
-        for text in texts(output):
+        for text in map(without_sound, texts(output)):
             assert not re.search(
                 r"Warning|Traceback|(?<![\w.])/(home|root|tmp|Users)\b|[A-Z]:\\", text
             )

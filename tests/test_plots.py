@@ -506,3 +506,20 @@ def test_heat_map_shows_numbers_and_shades():
     assert [label.get_text() for label in ax.get_xticklabels()] == ["an animal", "a tool"]
     with pytest.raises(ValueError, match=r"shape \[2, 2\]; finite numbers \[1, 1\]"):
         plots.heat_map(values, ["a cat"], ["an animal"])
+
+
+def test_log_mels_stand_side_by_side():
+    """Low pitch is below, each sound has its title, and the text says where it is loudest."""
+    frames = np.zeros((2, 97, 32))
+    frames[0, :, 3], frames[1, :, 20] = 1, 1
+    ax = plots.log_mels(frames, ["deep", "high"])
+    first, second = ax.images
+    assert np.asarray(first.get_array())[3].min() == 1
+    assert first.origin == "lower"
+    assert first.get_extent()[1] < second.get_extent()[0]
+    assert [text.get_text() for text in ax.texts] == ["deep", "high"]
+    assert "deep: loudest in band 4; high: loudest in band 21" in words(ax)
+    with pytest.raises(
+        ValueError, match=r"shape \[97, 32\] and there are 2 titles; .*frames\[None\]"
+    ):
+        plots.log_mels(frames[0], ["deep", "high"])

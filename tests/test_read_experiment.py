@@ -1,5 +1,6 @@
 """Stored experiments: tables that travel with the package."""
 
+import dataclasses
 import importlib
 
 import numpy as np
@@ -308,3 +309,67 @@ def test_a_row_of_the_adapted_language_comes_out_again(smollm2, monkeypatch):
     model = adapted_language.Adapting("none")
     row = tl.read_experiment("adapted_language").query("method == 'none'")
     assert abs(model.loss(model.validation) - row.validation.item()) < 0.01
+
+
+@pytest.mark.slow
+def test_a_row_of_the_cells_comes_again(monkeypatch):
+    """Frozen features, 40 of 400 labels from polycrystalline cells: scores are what they were."""
+    pytest.importorskip("elpv_dataset", reason="not installed: elpv-dataset")
+    from tools.experiments import groups_of_cells as script
+
+    row = tl.read_experiment("groups_of_cells").query(
+        "part == 'methods' and method == 'frozen' and poly_labels == 40 and draw == 0"
+    )
+    task = tl.load_task("solar", size=script.SIZE)
+    kinds = task.details.cell[task.train.index].to_numpy()
+    rng = np.random.default_rng(0)
+    mono, poly = (
+        rng.permutation(np.flatnonzero(kinds == script.TYPES[kind])) for kind in ("mono", "poly")
+    )
+    labelled = task.train.take(np.r_[mono[: script.LABELS - 40], poly[:40]])
+    small = dataclasses.replace(task, train=labelled, test=task.test.take(np.arange(40)))
+    monkeypatch.setattr(script.tl, "load_task", lambda *_, **__: small)
+    cells = script.Cells()
+    strength = float(row.setting.item().split()[1])
+    found = cells.scores(cells.frozen(np.arange(script.LABELS), strength))
+    for kind in script.TYPES:
+        assert abs(found[f"validation_{kind}"] - row[f"validation_{kind}"].item()) < 0.02
+
+
+@pytest.mark.slow
+def test_a_row_of_the_cue_comes_again():
+    """A source in which a frame means O, frozen: framed digits are misread as they were."""
+    from tools.experiments.transferred_cue import Digits, train_source
+
+    rows = tl.read_experiment("transferred_cue").query(
+        "method == 'frozen' and target == 'no frames'"
+    )
+    rows, digits = rows[rows.source == "frame means O"], Digits()
+    network = train_source("frame means O", seed=0)
+    found = digits.scores(digits.frozen(network, *digits.labelled("no frames", seed=0)))
+    assert abs(found["validation_plain"] - rows.validation_plain.mean()) < 0.04
+    assert found["validation_framed"] < found["validation_plain"] - 0.05
+
+
+@pytest.mark.slow
+def test_a_row_of_the_spoken_digits_comes_again():
+    """Frozen features of one synthetic voice: new voices and the real speaker as they were."""
+    pytest.importorskip("openwakeword", reason="not installed: openwakeword")
+    pytest.importorskip("spokennumbers", reason="not installed: spokennumbers")
+    from tools.experiments import spoken_digits as script
+
+    row = tl.read_experiment("spoken_digits").query(
+        "method == 'speech features' and part == 'runs' and voices == 1 and draw == 0"
+    )
+    found = script.frozen(tl.load_task("spoken_digits"), "runs", 1, 0, row.setting.item())
+    for column in ("synthetic", "recorded", "test"):
+        assert abs(found[column].item() - row[column].item()) < 0.11
+
+
+def test_each_method_heard_the_same_voices():
+    """From scratch and with frozen features: the same draws, and both were tuned."""
+    table = tl.read_experiment("spoken_digits")
+    runs = table[table.part == "runs"].groupby("method")
+    draws = [set(zip(own.voices, own.draw, strict=True)) for _, own in runs]
+    assert draws[0] == draws[1]
+    assert (table[table.part == "choice"].groupby("method").size() >= 2).all()

@@ -13,24 +13,29 @@ _FOLDERS = {
     "runtime": "strategy",
     "storage": "prepare_mirror read_experiment",
     "images": "coloured_letters crop_views glyphs raw_pixels read_picture transform_images",
-    "backbones": "HubLayer export_module list_backbones load_backbone",
-    "tasks": "Split Task TextSplit TextTask list_tasks load_task",
+    "backbones": "HubLayer export_lite export_module list_backbones load_backbone load_lite",
+    "tasks": "AudioSplit AudioTask Split Task TextSplit TextTask list_tasks load_task",
     "training": "adapt_batch_norm average_weights blocks extract_features fine_tune freeze "
     "layerwise split_at trainable_summary unfreeze",
     "labels": "AccumulationRun LabelStore Labeller LearningCurve PairedAnswers compare_answers "
     "decide queries",
     "zero_shot": "CrossSpaceMap TextEncoder ZeroShotClassifier retrieval_scores",
     "language": "load_language_model",
-    "notebook": "DrawingPad diagrams homework key_figures plots setup store_figures",
-    "diagnosis": "doctor rank_backbones transferability",
+    "speech": "load_speech_embedding log_mel one_word read_audio",
+    "notebook": "DrawingPad Microphone answer_picture diagrams homework key_figures plots serve "
+    "setup store_figures",
+    "diagnosis": "doctor model_card rank_backbones scores_by_group transferability",
 }
 _FOLDER_OF = {name: folder for folder, names in _FOLDERS.items() for name in names.split()}
 _FILES = {  # of those that share a file with a relative
+    "AudioSplit": "split",
+    "AudioTask": "task",
     "PairedAnswers": "compare_answers",
     "TextSplit": "split",
     "TextTask": "task",
     "freeze": "unfreeze",
     "key_figures": "figures",
+    "load_lite": "export_lite",
     "store_figures": "figures",
 }
 _MODULES = ("diagrams", "glyphs", "homework", "plots", "queries", "transferability")

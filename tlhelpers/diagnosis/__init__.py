@@ -1,1 +1,1 @@
-"""The doctor, which finds silent faults of a training; imports `training` and below."""
+"""The doctor, scores by group, a model's card; imports `tasks`, `training` and below."""

@@ -2,7 +2,6 @@
 
 import io
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from PIL import Image
 
 from ..runtime.checks import whole_number
 from ..runtime.types import StrPath
+from ..runtime.uploads import content_of
 from . import decode
 
 LEAST_SIDE = 16  # pixels; in a smaller picture there is nothing to see
@@ -43,7 +43,7 @@ def read_picture(source: StrPath | bytes | Any, size: int = 224) -> np.ndarray:
     (32, 32, 3)
     """
     whole_number(size, "size")
-    name, content = _content(source)
+    name, content = content_of(source, "picture")
     with warnings.catch_warnings():  # Pillow's, of odd metadata and large pictures
         warnings.filterwarnings("ignore", module=r"PIL\.")
         try:
@@ -58,28 +58,6 @@ def read_picture(source: StrPath | bytes | Any, size: int = 224) -> np.ndarray:
             "more on each side are expected. Choose a larger picture."
         )
     return picture
-
-
-def _content(source: Any) -> tuple[str, bytes | Path]:
-    """A name to speak of, and the bytes or the path."""
-    if hasattr(source, "value"):  # the widget itself
-        source = source.value
-    if isinstance(source, bytes | bytearray | memoryview):
-        return "The picture", bytes(source)
-    if isinstance(source, str | Path):
-        return Path(source).name or str(source), Path(source)
-    if isinstance(source, Mapping) and "content" in source:  # one file of ipywidgets
-        return str(source.get("name", "The picture")), bytes(source["content"])
-    if not isinstance(source, Mapping | list | tuple):
-        raise ValueError(
-            f"Got {type(source).__name__}; a path, the bytes of a picture or an upload is expected."
-        )
-    if not source:
-        raise ValueError("Nothing was uploaded yet. Choose a picture with the button first.")
-    if not isinstance(source, Mapping):  # ipywidgets 8: one mapping a file
-        return _content(source[-1])
-    name, file = list(source.items())[-1]  # ipywidgets 7 and Colab: files by name
-    return str(name), bytes(file["content"] if isinstance(file, Mapping) else file)
 
 
 def _mend(content: bytes | Path) -> str:

@@ -17,6 +17,7 @@ from .shapes import HEIGHT
 from .steps import PARTS, five_steps, four_steps
 from .styles import FROZEN, INK
 from .towers import two_towers
+from .ways_of_bias import ways_of_bias
 
 __all__ = [
     "USES",
@@ -28,6 +29,7 @@ __all__ = [
     "transfer",
     "two_towers",
     "uses",
+    "ways_of_bias",
 ]
 
 #: What transfer is used for: its name, what goes in, what transfers, what is new, what comes out.

@@ -39,7 +39,7 @@ _METHOD_PATTERNS = {  # the first that is found in a name decides
     "chance": "chance|guessing",
     "random weights": "random(ly)? (initial|weight|backbone|network|features)|untrained",
     "from scratch": "scratch",
-    "raw pixels": "pixel",
+    "raw pixels": "pixel|log-mel",  # what the network gets, without the network
     "gentle recipe": "gentle",
     "fine-tuned": "fine.?tun|unfrozen",
     "transfer": "transfer|frozen|feature|probe|learnt",

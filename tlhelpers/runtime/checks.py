@@ -1,5 +1,6 @@
 """Checks of arguments that many functions share, and words for messages."""
 
+import math
 import numbers
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -26,6 +27,23 @@ def whole_number(
     if number < least or (most is not None and number > most):
         raise ValueError(message)
     return number
+
+
+def number(value: Any, name: str, least: float, most: float = math.inf) -> float:
+    """Return a finite number as `float`; TypeError or ValueError if it is none from least to most.
+
+    >>> number(-1, "start", 0)
+    Traceback (most recent call last):
+    ValueError: start is -1; a number of at least 0 is expected.
+    """
+    bounds = f"of at least {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
+    message = f"{name} is {value!r}; a number {bounds} is expected."
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise TypeError(message)
+    found = float(value)
+    if not math.isfinite(found) or not least <= found <= most:
+        raise ValueError(message)
+    return found
 
 
 def one_of(value: Any, name: str, choices: Collection[str]) -> str:

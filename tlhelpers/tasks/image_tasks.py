@@ -16,6 +16,7 @@ from ..images.transform_images import Transformed
 from ..runtime.types import StrPath
 from ..storage.find import find_folder
 from . import folder_scan
+from .origins import Origin, assign_origins, origin_problems, origins_of
 from .split import Split, in_splits
 from .task import Task
 
@@ -84,12 +85,28 @@ def load_flowers(backbone: str = MOBILENET, size: int | None = None) -> Task:
 
 
 def load_folder(
-    path: StrPath, backbone: str = MOBILENET, size: int | None = None, seed: int = 0
+    path: StrPath,
+    backbone: str = MOBILENET,
+    size: int | None = None,
+    seed: int = 0,
+    origin: Origin | None = None,
 ) -> Task:
-    """Return the task "folder": pictures of one's own, laid out as `folder_scan.scan` says."""
+    """Return the task "folder": pictures of one's own, laid out as `folder_scan.scan` says.
+
+    With `origin` whole origins go into a split (`origins.assign_origins`). `details` has the name
+    of each picture, its path within the folder, and its origin.
+    """
     size = side(backbone, size)
     found, report = folder_scan.scan(path)
-    splits = folder_scan.assign(found, seed)
+    details = pd.DataFrame({"name": [one.name for one in found]}).rename_axis("index")
+    if origin is None:
+        splits = folder_scan.assign(found, seed)
+    else:
+        details["origin"] = origins_of(found, origin)
+        own = details.origin.to_numpy(object)
+        splits = assign_origins(found, own, seed)
+        rows = [*report.itertuples(index=False), *origin_problems(found, own, splits)]
+        report = pd.DataFrame(rows, columns=report.columns)
     empty = [name for name in ("validation", "test") if name not in splits]
     if empty:
         problems = zip(report["name"][:3], report["problem"][:3], strict=True)
@@ -99,7 +116,8 @@ def load_folder(
             f"a folder for each class. {'; '.join(map(': '.join, problems))}".rstrip()
         )
     target = f"pictures in {Path(path).expanduser().resolve().name}"
-    return _of_files("folder", backbone, size, found, splits, target, "pictures your own", report)
+    facts = target, "pictures your own", report, details
+    return _of_files("folder", backbone, size, found, splits, *facts)
 
 
 def _of_files(name, backbone, size, found, splits, *facts):
@@ -108,8 +126,13 @@ def _of_files(name, backbone, size, found, splits, *facts):
     return _task(name, backbone, class_names.tolist(), images, labels, splits, *facts)
 
 
-def _task(name, backbone, class_names, images, labels, splits, target, terms, report=None):
+def _task(name, backbone, class_names, images, labels, splits, *facts):
+    target, terms, report, details = (*facts, None, None)[:4]
     source, licence = provenance(backbone)
     parts = in_splits(Split(images, labels, np.arange(len(labels))), splits)
     licence = f"backbone {licence}; {terms}"
-    return Task(name, backbone, tuple(class_names), *parts, source, target, licence, report)
+    return Task(
+        *(name, backbone, tuple(class_names), *parts, source, target, licence),
+        report=report,
+        details=details,
+    )

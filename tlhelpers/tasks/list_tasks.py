@@ -5,13 +5,14 @@ import pandas as pd
 _COLUMNS = {
     "task": [
         *["digits", "moved", "pictograms", "pictogram_groups", "pictogram_names", "solar"],
-        *["flowers", "folder", "scipy", "ag_news"],
+        *["flowers", "folder", "scipy", "ag_news", "spoken_digits"],
     ],
     "source": [
         *["printed letters (GlyphNet)"] * 2,
         *["ImageNet (EfficientNet-Lite0)"] * 4,
         *["ImageNet (MobileNetV2 of TF Hub)"] * 2,
         *["a sentence encoder (all-MiniLM-L6-v2)"] * 2,
+        "spoken phrases (speech embedding of Google)",
     ],
     "target": [
         "1,797 handwritten digits, 10 classes",
@@ -24,6 +25,7 @@ _COLUMNS = {
         "your own pictures, one folder a class",
         "about 1,200 one-line summaries of SciPy's functions, 11 topics",
         "7,600 news items, title and description, 4 topics",
+        "digits said by synthetic voices and by real speakers, 5 languages",
     ],
     "download": [
         *["none"] * 2,
@@ -32,6 +34,7 @@ _COLUMNS = {
         "9 MB",
         "none",
         "1.9 MB",
+        "none (an installed package)",
     ],
     "licence": [  # of source and target
         *["Apache-2.0; CC BY 4.0"] * 2,
@@ -41,8 +44,9 @@ _COLUMNS = {
         "Apache-2.0; your own",
         "BSD-3-Clause",
         "for research; see the AG corpus of news articles",
+        "Apache-2.0; Apache-2.0, MIT, CC BY 3.0 and CC BY-SA 3.0",
     ],
-    "device": [*["any CPU"] * 6, *["a GPU is advised"] * 2, *["any CPU"] * 2],
+    "device": [*["any CPU"] * 6, *["a GPU is advised"] * 2, *["any CPU"] * 3],
 }
 
 

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any, Literal, overload
 
 from ..runtime.types import StrPath
-from . import image_tasks, pictograms, solar, text_tasks
-from .task import Task, TextTask
+from . import image_tasks, pictograms, solar, spoken_digits, text_tasks
+from .origins import Origin
+from .task import AudioTask, Task, TextTask
 
 _LOADERS: dict[str, Callable[..., Any]] = {
     "digits": image_tasks.load_digits,
@@ -19,11 +20,14 @@ _LOADERS: dict[str, Callable[..., Any]] = {
     "folder": image_tasks.load_folder,
     "scipy": text_tasks.load_scipy,
     "ag_news": text_tasks.load_ag_news,
+    "spoken_digits": spoken_digits.load_spoken_digits,
 }
 
 
 @overload
 def load_task(name: Literal["scipy", "ag_news"]) -> TextTask: ...
+@overload
+def load_task(name: Literal["spoken_digits"], *, language: str | None = ...) -> AudioTask: ...
 @overload
 def load_task(
     name: Literal["digits", "moved", "solar", "flowers"],
@@ -47,6 +51,7 @@ def load_task(
     backbone: str | None = ...,
     size: int | None = ...,
     seed: int | None = ...,
+    origin: Origin | None = ...,
 ) -> Task: ...
 
 
@@ -57,7 +62,9 @@ def load_task(
     backbone: str | None = None,
     size: int | None = None,
     seed: int | None = None,
-) -> Task | TextTask:
+    origin: Origin | None = None,
+    language: str | None = None,
+) -> Task | TextTask | AudioTask:
     """Return a transfer task by its name; `list_tasks()` shows them.
 
     Parameters
@@ -74,13 +81,20 @@ def load_task(
     seed : int, optional
         For "folder" and pictograms: another draw of the splits; for "folder" of those that are not
         folders.
+    origin : str or function, optional
+        For "folder": what says where a picture comes from, such as a person, a place or a burst of
+        photos; all of one origin go to the same split. A regular expression, whose first group is
+        looked for in the picture's path within the folder, or a function of that path. `details`
+        has the origins.
+    language : str, optional
+        For "spoken_digits": "English", "Spanish", "French", "Italian" or "Russian".
 
     Raises
     ------
     ValueError
         Unknown name, or an option that the task does not have; the message lists the valid ones.
         For "folder": no such folder, fewer than two classes with pictures in it, or so few that
-        a split has none.
+        a split has none; an `origin` that matches no picture.
     ConnectionError
         Data that are not here and could not be downloaded; the message says how to get them.
     ModuleNotFoundError
@@ -95,7 +109,8 @@ def load_task(
     """
     if not isinstance(name, str) or name not in _LOADERS:
         raise ValueError(f"Unknown task {name!r}. Valid tasks: {', '.join(map(repr, _LOADERS))}.")
-    given = {"path": path, "backbone": backbone, "size": size, "seed": seed}
+    given = {"path": path, "backbone": backbone, "size": size, "seed": seed, "origin": origin}
+    given["language"] = language
     options = {option: value for option, value in given.items() if value is not None}
     known = inspect.signature(_LOADERS[name]).parameters
     unknown = [option for option in options if option not in known]

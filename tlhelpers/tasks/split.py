@@ -1,4 +1,4 @@
-"""Samples with labels: pictures or texts."""
+"""Samples with labels: pictures, texts or recordings."""
 
 from __future__ import annotations
 
@@ -112,3 +112,27 @@ class TextSplit(_Samples):
 
     def __repr__(self):
         return f"TextSplit({len(self)} texts)"
+
+
+@dataclass(frozen=True, eq=False)
+class AudioSplit(_Samples):
+    """Recordings with their labels.
+
+    Attributes
+    ----------
+    clips : float32 `[n, samples]` in `[-1, 1]`, at 16 kHz
+    labels : int64 `[n]`, positions in the task's `class_names`
+    index : int64 `[n]`, which samples of the original data set these are
+
+    Examples
+    --------
+    >>> AudioSplit(np.zeros((2, 16000), np.float32), [0, 1], [0, 1])
+    AudioSplit(2 clips of 16000 samples)
+    """
+
+    clips: np.ndarray
+    labels: np.ndarray
+    index: np.ndarray
+
+    def __repr__(self):
+        return f"AudioSplit({len(self)} clips of {self.clips.shape[1]} samples)"

@@ -10,7 +10,7 @@ import pandas as pd
 from ..backbones.load_backbone import backbone_layer, load_backbone
 from ..runtime.checks import one_of, whole_number
 from .score import METRICS, score
-from .split import Split, TextSplit
+from .split import AudioSplit, Split, TextSplit
 
 
 class _Splits:
@@ -160,6 +160,38 @@ class TextTask(_Splits):
     train: TextSplit = field(repr=False)
     validation: TextSplit = field(repr=False)
     test: TextSplit = field(repr=False)
+    source: str = ""
+    licence: str = ""
+    metric: str = "accuracy"
+
+
+@dataclass(frozen=True, eq=False)
+class AudioTask(_Splits):
+    """Recordings of words, and who said them.
+
+    Attributes
+    ----------
+    train, validation, test : AudioSplit
+        Disjoint, by speaker. Choose on `validation`; look at `test` once.
+    details : pandas.DataFrame
+        Voice, kind ("synthetic" or "recorded"), language and accent of each clip; its index is
+        that of the splits.
+    source, licence : str
+        Where the clips come from, and their terms.
+
+    Examples
+    --------
+    >>> from tlhelpers import load_task
+    >>> load_task("spoken_digits", language="Italian").few(1)
+    AudioSplit(10 clips of 19200 samples)
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    train: AudioSplit = field(repr=False)
+    validation: AudioSplit = field(repr=False)
+    test: AudioSplit = field(repr=False)
+    details: pd.DataFrame = field(repr=False)
     source: str = ""
     licence: str = ""
     metric: str = "accuracy"

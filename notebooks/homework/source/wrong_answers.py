@@ -1030,4 +1030,169 @@ conclusion = "LogME has 0.15, 0.04 and 0.02, k-NN 0.10. " + " ".join(dir(np)[:40
     ],
 }
 
-WRONG = {"hw1": HW1, "hw2": HW2, "hw3": HW3, "hw4": HW4, "hw5": HW5, "hw6": HW6}
+HW7 = {
+    "ex1": [
+        ("nothing is moved", "clean = lambda folder: 5", "the report still names"),
+        (
+            "deleted",
+            (
+                "(folder / name).rename(target)",
+                "(folder / name).unlink()",
+            ),
+            "are gone. Move files, with their class; delete nothing",
+            (2, 0),
+        ),
+        (
+            "one heap, without classes",
+            (
+                'with_name(f"{folder.name}_left_out") / name',
+                'with_name(f"{folder.name}_left_out") / Path(name).name',
+            ),
+            "are gone. Move files, with their class",
+            (2, 0),
+        ),
+        (
+            "counts rows",
+            ("    return moved", "    return len(report)"),
+            "a class without pictures, `clean` returned 6",
+            (0, 2),
+        ),
+        (
+            "moved into the folder itself",
+            (
+                'folder.with_name(f"{folder.name}_left_out") / name',
+                'folder / "left_out" / name',
+            ),
+            "the report still names|there is no folder trial_left_out",
+        ),
+    ],
+    "ex2": [
+        (
+            "the name up to the first underscore",
+            ('file.split("__")[0]', 'file.split("_")[0]'),
+            "the origin of 'animal/dog_2__a__b.png' is 'dog' with you",
+            (0, 2),
+        ),
+        (
+            "the last underscores count",
+            ('file.split("__")[0]', 'file.rsplit("__", 1)[0]'),
+            "up to its first '__'",
+            (0, 2),
+        ),
+        (
+            "the folder counts as well",
+            ('name.split("/")[-1]', "name"),
+            "the origin is 'animal/cat family'",
+            (0, 2),
+        ),
+        (
+            "one origin for all without a sign",
+            ('if "__" in file else name', 'if "__" in file else "none"'),
+            "have the origin 'none'",
+            (0, 2),
+        ),
+        (
+            "groups forgotten",
+            ("StratifiedGroupKFold(4, **options)", "StratifiedKFold(4, **options)"),
+            "Are the origins given as groups",
+            (2, 0),
+        ),
+        (
+            "not shuffled",
+            ('{"shuffle": True, "random_state": seed}', "{}"),
+            "nearly 1: that is the trap",
+            (2, 0),
+        ),
+    ],
+    "ex3": [
+        (
+            "no baseline",
+            'scores = scores.drop("raw pixels")',
+            "a Series with 'largest class', 'raw pixels'",
+            (0, 2, 0),
+        ),
+        (
+            "a weak baseline",
+            'scores = pd.Series({**scores, "raw pixels": 0.05})',
+            "A weak baseline flatters the model",
+            (2, 2, 0),
+        ),
+        (
+            "the worst is chosen",
+            """\
+chosen = scores[list(models)].idxmin()
+model = models[chosen]
+verdict = "beats pixels" if scores[chosen] > scores["raw pixels"] else "does not beat pixels"
+""",
+            "Choose by validation",
+            (0, 2, 1),
+        ),
+        (
+            "another model than the table says",
+            "model = keras.Sequential([keras.Input((96, 96, 3)), keras.layers.Flatten(), "
+            "keras.layers.Dense(len(task.class_names))])",
+            "Is it the model that you chose",
+            (2, 0, 1),
+        ),
+        (
+            "a verdict as hoped for",
+            'verdict = {"beats pixels": "does not beat pixels"}.get(verdict, "beats pixels")',
+            "Say what the table says",
+            (2, 2, 0),
+        ),
+        ("looks at the test pictures", "task.test.images", "These are the test data", (2, 2, 1)),
+    ],
+    "ex4": [
+        (
+            "a confidence must be above",
+            ("confidence >= t", "confidence > t"),
+            "from 0.8 on all are right",
+            (0, 2),
+        ),
+        (
+            "only answers of that very confidence",
+            ("confidence >= t", "confidence == t"),
+            "all four answers are right in 0.75|from 0.8 on all are right",
+            (0, 2),
+        ),
+        (
+            "no level where there is none",
+            ("default=None", "default=1.0"),
+            "or None",
+            (0, 2),
+        ),
+        (
+            "one form alone",
+            ('    tl.export_module(model, place / "module")\n', ""),
+            "wrote no module/saved_model.pb",
+            (2, 0),
+        ),
+        (
+            "always the same model",
+            (
+                'model.save(place / "model.keras")',
+                'globals()["model"].save(place / "model.keras")',
+            ),
+            "Write the model that `hand_on` is given",
+            (2, 0),
+        ),
+    ],
+    "ex5": [
+        (
+            "no limits",
+            ('limits=f"It recognises {worst} worst. It knows', 'limits=f"It knows'),
+            "is recognised worst",
+            (0, 2),
+        ),
+        ("no card", "card = str(card)", "what `tl.model_card` gives is expected", (0, 2)),
+        (
+            "figures from elsewhere",
+            "conclusion = conclusion + ' Others have reached 0.123.'",
+            "neither in your table",
+            (1, 0),
+        ),
+        ("a short conclusion", 'conclusion = "It works."', "forty are expected", (1, 0)),
+    ],
+}
+
+WRONG = {"hw1": HW1, "hw2": HW2, "hw3": HW3, "hw4": HW4, "hw5": HW5, "hw6": HW6, "hw7": HW7}
