@@ -17,7 +17,7 @@ help:  ## list the commands
 # Made anew whenever the lock changes, so that what is installed is exactly what is locked.
 $(STAMP): requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 was found. Install one, or run: make PYTHON=/path/to/python $(MAKECMDGOALS)"; exit 1; }
-	@echo "Creating .venv with $(PYTHON); the first time this downloads about 1.3 GB."
+	@echo "Creating .venv with $(PYTHON); the first time this downloads about 1.5 GB."
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
