@@ -1,9 +1,9 @@
 """Find a language model, read it, and hand it over as a Keras model with its tokenizer."""
 
-import random
 from pathlib import Path
 
 from ..runtime.checks import one_of
+from ..runtime.random_state import random_state_kept
 from ..runtime.types import StrPath
 from ..storage.cache import files_digest
 from ..storage.find import Published, find_files, hugging_face
@@ -78,21 +78,20 @@ def load_language_model(
             "then restart the kernel."
         ) from error
     file = GGUFFile(path)
-    state = random.getstate()  # layers draw seeds from it, which would change later runs
-    backbone = keras_hub.models.LlamaBackbone(
-        vocabulary_size=file.said["llama.vocab_size"],
-        num_layers=file.said["llama.block_count"],
-        num_query_heads=file.said["llama.attention.head_count"],
-        num_key_value_heads=file.said["llama.attention.head_count_kv"],
-        hidden_dim=file.said["llama.embedding_length"],
-        intermediate_dim=file.said["llama.feed_forward_length"],
-        rope_max_wavelength=file.said["llama.rope.freq_base"],
-        layer_norm_epsilon=file.said["llama.attention.layer_norm_rms_epsilon"],
-        tie_word_embeddings=True,
-        kernel_initializer="zeros",  # random numbers would take a second, and are replaced
-        dtype=dtype,
-    )
-    random.setstate(state)
+    with random_state_kept():
+        backbone = keras_hub.models.LlamaBackbone(
+            vocabulary_size=file.said["llama.vocab_size"],
+            num_layers=file.said["llama.block_count"],
+            num_query_heads=file.said["llama.attention.head_count"],
+            num_key_value_heads=file.said["llama.attention.head_count_kv"],
+            hidden_dim=file.said["llama.embedding_length"],
+            intermediate_dim=file.said["llama.feed_forward_length"],
+            rope_max_wavelength=file.said["llama.rope.freq_base"],
+            layer_norm_epsilon=file.said["llama.attention.layer_norm_rms_epsilon"],
+            tie_word_embeddings=True,
+            kernel_initializer="zeros",  # random numbers would take a second, and are replaced
+            dtype=dtype,
+        )
     file.fill(backbone)
     return LanguageModel(
         backbone,

@@ -1,7 +1,6 @@
 """A BERT as a sentence encoder: where its files are, and its tokens averaged."""
 
 import os
-import random
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ..runtime.random_state import random_state_kept
 from ..storage.cache import files_digest
 from ..storage.find import Published, find_files, hugging_face
 
@@ -68,25 +68,24 @@ class Bert:
     """Tokens of a BERT, averaged."""
 
     def __init__(self, folder: Path, max_tokens: int | None) -> None:
-        state = random.getstate()  # from_preset draws from it, which would change later runs
         try:
-            import keras_hub
-            import safetensors  # noqa: F401  (keras_hub reads the weights with it)
+            with random_state_kept():
+                import keras_hub
+                import safetensors  # noqa: F401  (keras_hub reads the weights with it)
 
-            published = keras_hub.models.BertTokenizer.from_preset(str(folder))
+                models, name = keras_hub.models, str(folder)
+                published = models.BertTokenizer.from_preset(name)
+                self.backbone = models.BertBackbone.from_preset(name, dtype="float32")
             self.lower, words = published.lowercase, published.get_vocabulary()
-            self.tokenizer = keras_hub.models.BertTokenizer(words, strip_accents=self.lower)
+            self.tokenizer = models.BertTokenizer(words, strip_accents=self.lower)
             self.goes_on = np.array([word.startswith("##") for word in words])
             self.unknown = np.array([word == "[UNK]" for word in words])
-            self.backbone = keras_hub.models.BertBackbone.from_preset(str(folder), dtype="float32")
         except (ImportError, tf.errors.NotFoundError) as error:
             raise ImportError(
                 "A sentence encoder needs keras_hub and safetensors, in versions that go with the "
                 f"installed TensorFlow ({error}): python -m pip install keras-hub safetensors, "
                 "then restart the kernel."
             ) from error
-        finally:
-            random.setstate(state)
         limit = self.backbone.max_sequence_length
         if max_tokens is not None and max_tokens > limit:
             raise ValueError(
