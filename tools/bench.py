@@ -227,6 +227,22 @@ def pictures_a_second(side=128):
     return median(BATCH / seconds(predict) for _ in range(REPEATS))
 
 
+def one_picture(folder, side=96):
+    """One picture through EfficientNet-Lite0: by Keras' `predict`, and as a LiteRT file."""
+    model, picture = tl.load_backbone(LITE0, size=side), np.zeros((1, side, side, 3), np.float32)
+    module = tl.export_module(model, Path(folder) / "module")
+    small = tl.load_lite(tl.export_lite(module, Path(folder) / "small.tflite", small=True))
+    return lambda: model.predict(picture, verbose=0), lambda: small(picture)
+
+
+def heard(count=64):
+    """Clips through the speech embedding: each window by itself, and whole clips."""
+    network, clips = tl.load_speech_embedding(), np.zeros((count, 19_200), np.float32)
+    frames = tl.log_mel(clips)[..., None]
+    windows = np.concatenate([frames[:, at : at + 76] for at in range(0, 42, 8)])
+    return lambda: network.predict(windows, verbose=0), lambda: network.predict(frames, verbose=0)
+
+
 def fine_tunings(count=600, side=128):
     """Five epochs of the last two blocks of EfficientNet-Lite0: by `fine_tune`, and by plain fit.
 
@@ -444,6 +460,14 @@ def main():
     value = from_start(FIRST_PICTURE)
     what = "seconds from Python's start to a classified picture"
     results.append(report(what, value, "at most 6", value <= 6))
+
+    with tempfile.TemporaryDirectory() as folder:
+        value = ratio(*one_picture(folder))
+    what = "one picture: Keras' predict / a LiteRT file of small weights"
+    results.append(report(what, value, "at least 5", value >= 5))
+    value = ratio(*heard(), repeats=3)
+    what = "speech embedding: windows one by one / whole clips"
+    results.append(report(what, value, "at least 2", value >= 2))
 
     value = ratio(*training_and_scores(task), repeats=3)
     what = "a fine-tuning on 100 digits / scores of the candidate"

@@ -14,6 +14,7 @@ def thresholds(
     labels: Sequence[int] | np.ndarray,
     groups: Sequence[str] | np.ndarray,
     marked: Mapping[str, float] | None = None,
+    class_names: Sequence[str] = ("class 0", "class 1"),
     ax: Axes | None = None,
 ) -> Axes:
     """Draw both kinds of error of every threshold, a line a group.
@@ -26,6 +27,7 @@ def thresholds(
     groups : sequence `[n]`
     marked : mapping from group to threshold, optional
         Drawn as stars; a dot stands at a half in any case.
+    class_names : sequence of two str
 
     Raises
     ------
@@ -61,7 +63,8 @@ def thresholds(
             false, missed = (float(each[0]) for each in _errors(ones, zeros, np.array([threshold])))
             ax.plot(false, missed, marker, color=style["color"], markersize=9)
             texts.append(f"{name} at {where}: {missed:.2f} missed, {false:.2f} false alarms")
-    ax.set(xlabel="false alarms: share of class 0", ylabel="missed: share of class 1")
+    zero, one = class_names
+    ax.set(xlabel=f"false alarms: share of {zero}", ylabel=f"missed: share of {one}")
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     ax.grid(alpha=0.3)
     ax.legend(frameon=False)
