@@ -1,7 +1,6 @@
 """LiteRT: a model as one file for telephones and small computers, and that file as a function."""
 
 import importlib
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ..runtime.quiet import quiet
 from ..runtime.types import StrPath
 
 
@@ -112,13 +112,6 @@ def _interpreter() -> Any:
 @contextmanager
 def _silence() -> Iterator[None]:
     """Without the lines that LiteRT writes past Python, and the notice that it is moving house."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=r"\s*Warning: tf.lite.Interpreter is dep")
-            yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+    with quiet(unless_it_fails=False), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"\s*Warning: tf.lite.Interpreter is dep")
+        yield

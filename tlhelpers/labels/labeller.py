@@ -4,10 +4,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from ..images.as_png import as_png
 from ..images.lazy_images import Images
 from ..runtime.load_widgets import load_widgets
 from .accumulation_run import AccumulationRun
-from .screen_pictures import checked, png
+from .screen_pictures import SIDE, checked
 
 widgets = load_widgets("Labelling by hand")
 
@@ -215,7 +216,7 @@ class Labeller(_Column):
             self._progress.value = (
                 f"Round {number}, {len(waiting)} to go. {labelled} of {len(self.images)} labelled."
             )
-            self._picture.value = png(self.images[position])
+            self._picture.value = as_png(self.images[position], SIDE)
             self._picture.layout.display = ""
         for button in self._buttons[:-1]:
             button.disabled = position is None

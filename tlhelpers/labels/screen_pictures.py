@@ -1,9 +1,6 @@
 """Pictures for the labelling widget: checked, enlarged, as PNG."""
 
-import io
-
 import numpy as np
-from PIL import Image
 
 from ..images.lazy_images import Images, LazyImages, as_images
 
@@ -28,14 +25,3 @@ def checked(images: Images) -> Images:
             "expected. Divide by 255, or give uint8."
         )
     return images[..., 0] if shape[3:] == (1,) else images
-
-
-def png(image: np.ndarray) -> bytes:
-    """Return a picture as PNG, in the size of the screen."""
-    pixels = np.round(image * 255).astype(np.uint8) if image.dtype.kind == "f" else image
-    picture = Image.fromarray(pixels)
-    scale = SIDE / max(picture.size)
-    size = [max(1, round(scale * side)) for side in picture.size]
-    stream = io.BytesIO()
-    picture.resize(size, Image.Resampling.LANCZOS).save(stream, "PNG")
-    return stream.getvalue()

@@ -1,17 +1,15 @@
 """Draw a picture in the notebook, or upload one, and have it as an array."""
 
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
+from ..images.as_png import as_png
 from ..images.read_picture import read_picture
 from ..runtime.checks import whole_number
-from ..runtime.load_widgets import load_widgets
 from .page_input import PageInput
 
 SIDE = 280  # pixels of the canvas
@@ -72,9 +70,7 @@ class DrawingPad(PageInput):
         self, size: int = 224, *, on_picture: Callable[[np.ndarray], Any] | None = None
     ) -> None:
         self.size = whole_number(size, "size")
-        widgets = load_widgets(self.doing, self.instead)
-        preview = widgets.Image(format="png", layout={"display": "none", "width": "112px"})
-        super().__init__("image/*", on_picture, preview)
+        super().__init__("image/*", on_picture)
 
     @property
     def image(self) -> np.ndarray:
@@ -94,11 +90,13 @@ class DrawingPad(PageInput):
         """Return the picture in bytes, a file or an upload, as `read_picture` reads it."""
         return read_picture(source, self.size)
 
+    def new_preview(self, widgets: Any) -> Any:
+        """Return a small picture."""
+        return widgets.Image(format="png", layout={"width": "112px"})
+
     def preview(self) -> bytes:
         """Return the picture as a PNG file."""
-        stream = io.BytesIO()
-        Image.fromarray(np.round(self.image * 255).astype(np.uint8)).save(stream, "PNG")
-        return stream.getvalue()
+        return as_png(self.image)
 
     def page_names(self) -> dict[str, str]:
         """Return side and colours of the canvas."""

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ..runtime.checks import whole_number
-from ..runtime.load_widgets import load_widgets
 from ..speech.read_audio import RATE, read_audio
 from .page_input import PageInput
 
@@ -58,10 +57,7 @@ class Microphone(PageInput):
         self, seconds: int = 2, *, on_audio: Callable[[np.ndarray], Any] | None = None
     ) -> None:
         self.seconds = whole_number(seconds, "seconds", 1, 10)
-        widgets = load_widgets(self.doing, self.instead)
-        preview = widgets.Audio(format="wav", autoplay=False, loop=False)
-        preview.layout.display = "none"
-        super().__init__("audio/*", on_audio, preview)
+        super().__init__("audio/*", on_audio)
 
     @property
     def audio(self) -> np.ndarray:
@@ -80,6 +76,10 @@ class Microphone(PageInput):
     def read(self, source: Any) -> np.ndarray:
         """Return the sound in bytes, a file or an upload, as `read_audio` reads it."""
         return read_audio(source)
+
+    def new_preview(self, widgets: Any) -> Any:
+        """Return a player."""
+        return widgets.Audio(format="wav", autoplay=False, loop=False)
 
     def preview(self) -> bytes:
         """Return the recording as a WAV file."""

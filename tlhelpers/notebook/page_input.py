@@ -24,13 +24,14 @@ class PageInput:
     page: Path  # HTML with a script, whose $-names are filled in
     kind: str  # of the data URLs that the script sends, as "image/png"
     what: str  # that is expected, as "picture"
-    doing: str  # what needs ipywidgets, and what does without them, for the message
     most_characters: int  # of a data URL
-    instead: str
+    doing: str  # what needs ipywidgets, for the message
+    instead: str  # what does without them
 
-    def __init__(self, accept: str, on_value: Callable[[Any], Any] | None, preview: Any) -> None:
+    def __init__(self, accept: str, on_value: Callable[[Any], Any] | None) -> None:
         widgets = load_widgets(self.doing, self.instead)
-        self._on_value, self._preview = on_value, preview
+        self._on_value, self._preview = on_value, self.new_preview(widgets)
+        self._preview.layout.display = "none"
         self._value: Any = None
         self._name = f"tl-field-{uuid.uuid4().hex[:12]}"
         self._field = widgets.Textarea(layout={"display": "none"})
@@ -41,11 +42,15 @@ class PageInput:
         self._upload.observe(lambda change: self._attempt(change["new"]), "value")
         self._message = widgets.HTML()
         self._output = widgets.Output()
-        below = [self._field, self._upload, preview, self._message, self._output]
+        below = [self._field, self._upload, self._preview, self._message, self._output]
         self._box = widgets.VBox(below, layout={"align_items": "flex-start"})
 
     def read(self, source: Any) -> Any:
         """Return the value of a file's bytes, a path or an upload; ValueError if there is none."""
+        raise NotImplementedError
+
+    def new_preview(self, widgets: Any) -> Any:
+        """Return the widget that shows an uploaded value."""
         raise NotImplementedError
 
     def preview(self) -> bytes:

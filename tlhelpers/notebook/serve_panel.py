@@ -1,13 +1,10 @@
 """A model behind a button for uploads, in the notebook itself."""
 
 import html
-import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
+from ..images.as_png import as_png
 from ..runtime.load_widgets import load_widgets
 from .answer_picture import Answer, Classifier, answer_picture
 
@@ -70,8 +67,6 @@ class ServePanel(_Column):
         self._words.value = f"<p><b>{said}</b></p><table>{bars}</table>"
         seen = answer.picture
         if seen is not None:
-            stream = io.BytesIO()
-            Image.fromarray(np.round(seen * 255).astype(np.uint8)).save(stream, "PNG")
-            self._picture.value = stream.getvalue()
+            self._picture.value = as_png(seen)
         self._picture.layout.display = "none" if seen is None else ""
         return answer

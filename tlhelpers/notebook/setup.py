@@ -1,13 +1,11 @@
 """Prepare the machine, and say in one line what runs where."""
 
-import contextlib
 import os
 import sys
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..runtime.checks import whole_number
+from ..runtime.quiet import quiet
 from .alternative_text import install as keep_alternative_texts
 
 MINIMUM_PYTHON, TOO_NEW_PYTHON = (3, 11), (3, 14)
@@ -86,7 +84,7 @@ def setup(seed: int = 0, *, mixed_precision: bool | None = None) -> Runtime:
         raise ValueError(f"mixed_precision is {mixed_precision!r}; give True, False or None.")
     check_python()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _quiet_unless_it_fails():
+    with quiet(unless_it_fails=True):
         import keras
         import psutil
         import tensorflow as tf
@@ -136,25 +134,3 @@ def _register_classes() -> None:
     from ..training.layerwise import register_optimizers
 
     register_optimizers()
-
-
-@contextlib.contextmanager
-def _quiet_unless_it_fails() -> Iterator[None]:
-    """Keep back what is written to the error stream; if something fails, it is shown whole.
-
-    TensorFlow's C++ code writes some lines before it reads any log level, so they are caught
-    where they come out: at file descriptor 2.
-    """
-    sys.stderr.flush()
-    kept, failed = os.dup(2), True
-    with tempfile.TemporaryFile() as caught:
-        os.dup2(caught.fileno(), 2)
-        try:
-            yield
-            failed = False
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            if failed:
-                caught.seek(0)
-                sys.stderr.write(caught.read().decode(errors="replace"))

@@ -1,6 +1,5 @@
 """One recording of your own: a file, its bytes, or what a button for uploads holds."""
 
-import importlib
 import io
 import warnings
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from ..runtime.checks import number, whole_number
+from ..runtime.load_library import load_library
 from ..runtime.types import StrPath
 from ..runtime.uploads import content_of
 
@@ -77,13 +77,7 @@ def read_audio(
 
 def load_soundfile() -> Any:
     """Return the module `soundfile`; ImportError, which says how to get it, if it is missing."""
-    try:
-        return importlib.import_module("soundfile")
-    except ImportError as error:
-        raise ImportError(
-            "Reading sound files needs soundfile: python -m pip install soundfile, then restart "
-            "the kernel."
-        ) from error
+    return load_library("soundfile", "Reading sound files")
 
 
 def _of_array(samples, rate):
