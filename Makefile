@@ -8,7 +8,7 @@ STAMP := .venv/.installed
 LAB_ARGS ?= $(if $(filter Linux,$(shell uname)),$(if $(DISPLAY)$(WAYLAND_DISPLAY),,--no-browser)) \
 	$(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab check test notebooks homework lint lock bench experiments test-colab test-keras test-real pretrain
+.PHONY: help lab check test fuzz notebooks homework lint lock bench experiments test-colab test-keras test-real pretrain
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -44,6 +44,10 @@ lint: $(STAMP)  ## ruff on code and notebooks, mypy on the package
 
 check: lint  ## lint, and all tests that are not slow: under 3 minutes
 	$(BIN)/python -m pytest --quiet --numprocesses=2 --dist=loadfile -m "not slow" tests tlhelpers
+
+fuzz: $(STAMP)  ## mutated pictures and archives, machine-made examples: FUZZ (20) times as many as in the tests
+	TLHELPERS_FUZZ=$(or $(FUZZ),20) $(BIN)/python -m pytest --quiet --numprocesses=2 \
+		$$(grep -l '^from fuzz import' tests/test_*.py)
 
 lock: $(STAMP)  ## rebuild requirements.txt from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras --upgrade \
