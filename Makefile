@@ -27,7 +27,8 @@ lab: $(STAMP)  ## open the course in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(LAB_ARGS)
 
 test: $(STAMP)  ## unit tests, and every notebook from top to bottom
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+	@# in the order of the files, since the longest, the homework's, has few tests and would come last
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 notebooks: $(STAMP)  ## execute every notebook in place; refresh the README's tables and picture
 	$(BIN)/python tools/build_notebooks.py

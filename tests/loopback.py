@@ -120,3 +120,47 @@ def redirect(to):
         handler.end_headers()
 
     return answer
+
+
+def raw(content, *headers, code=200):
+    """Answer with these bytes and headers, whatever they say, and close the connection."""
+
+    def answer(handler):
+        handler.send_response(code)
+        for name, value in headers:
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(content)
+        handler.close_connection = True
+
+    return answer
+
+
+def drips(pace, size=10**6, *, begin=0):
+    """Answer with a byte each `pace` seconds, so that no connection ever seems dead.
+
+    The first `begin` of them are of a header.
+    """
+
+    def answer(handler):
+        handler.send_response(200)
+        try:
+            handler.flush_headers()
+            for _ in range(begin):
+                handler.wfile.write(b"x")
+                handler.wfile.flush()
+                time.sleep(pace)
+        except OSError:
+            return
+        handler.send_header("Content-Length", str(size))
+        handler.send_header("ETag", '"v1"')
+        handler.end_headers()
+        try:
+            for _ in range(size):
+                handler.wfile.write(b"x")
+                handler.wfile.flush()
+                time.sleep(pace)
+        except OSError:
+            pass  # the other side has gone
+
+    return answer

@@ -104,6 +104,51 @@ def blocks(folder):
     return save(folder, call, by_name + [means[name] for name in sorted(order)], by_name)
 
 
+def without_scopes(folder, names="alike"):
+    """`[n, 4] -> [n, 2]`: three dense layers and a norm, whose variables have no scoped names.
+
+    `names`: all are called "Variable", or by what they are, kernel and bias.
+    """
+
+    def variable(value, name):
+        return tf.Variable(value, name=None if names == "alike" else name)
+
+    kernels = [variable(tf.ones((4, 4)) / 4 + tf.eye(4), "kernel") for _ in range(2)]
+    kernels.append(variable(tf.ones((4, 2)), "kernel"))
+    biases = [variable(tf.ones(width), "bias") for width in (4, 4, 2)]
+    scale = variable(tf.ones(4), "gamma")
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 4))])
+    def call(x):
+        x = tf.nn.relu(x @ kernels[0] + biases[0]) * scale
+        return tf.nn.relu(x @ kernels[1] + biases[1]) @ kernels[2] + biases[2]
+
+    order = [kernels[2], biases[0], kernels[0], scale, biases[2], kernels[1], biases[1]]
+    return save(folder, call, order, order)
+
+
+def two_outputs(folder):
+    """`[n, 4]` -> `{"feature": [n, 4], "note": [n, 1]}`: two outputs on one trunk."""
+    names = ("block1", "block2", "block3", "block4_note", "block5_unused")
+    weights = {name: tf.Variable(tf.eye(4), name=f"{name}/kernel") for name in names}
+
+    def inner(x):
+        middle = x @ weights["block1"]
+        note = middle @ weights["block4_note"]
+        feature = middle @ weights["block2"] @ weights["block3"] @ weights["block3"]
+        return feature, tf.reduce_sum(note, -1, keepdims=True)
+
+    inner = tf.function(inner)  # a function in a function, as Keras 2 saved them
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 4))])
+    def call(x):
+        feature, note = inner(x)
+        return {"feature": feature, "note": note}
+
+    order = list(weights.values())
+    return save(folder, call, order, order, signatures=call)
+
+
 def dropout(folder):
     """`[n, 1] -> [n, 1]`: zero in training, the input otherwise; no statistics."""
     w = tf.Variable([[1.0]], name="dense/kernel")

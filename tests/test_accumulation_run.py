@@ -60,7 +60,9 @@ def test_rounds(store, pool):
     assert run.predict(features[:5]) == pytest.approx(probabilities[:5])
 
 
-@pytest.mark.parametrize("query", ["random", "typical", "margin", "typical then margin"])
+@pytest.mark.parametrize(
+    "query", ["random", "typical", "margin", "typical then margin", "typical_then_margin"]
+)
 def test_a_restart_asks_the_same(store, pool, query):
     """After any answer a new run on the same file waits for the same examples in the same order."""
     images, features, labels = pool
@@ -299,9 +301,9 @@ def test_wrong_strategies(store, pool, answer, message):
 def test_wrong_answers(store, pool):
     """An unknown class or position is refused, and nothing is kept."""
     run = tl.AccumulationRun(store, *pool[:2], NAMES)
-    with pytest.raises(ValueError, match="label is 'cow'; expected is one of cat, dog, owl"):
+    with pytest.raises(ValueError, match="label is 'cow'; one of 'cat', 'dog', 'owl' is expected"):
         run.answer(0, "cow")
-    with pytest.raises(ValueError, match="label is 1"):
+    with pytest.raises(ValueError, match="label is 1; one of 'cat', 'dog', 'owl' is expected"):
         run.answer(0, 1)
     with pytest.raises(ValueError, match="who is 'model', but a model's labels are no answers"):
         run.answer(0, "cat", who="model")
@@ -309,6 +311,47 @@ def test_wrong_answers(store, pool):
         with pytest.raises(IndexError, match=r"There is no example .*; 0 to 59 are expected"):
             run.answer(position, "cat")
     assert store.history() == []
+
+
+def test_names_of_digits_are_quoted(store, pool):
+    """A number instead of its name shows how the names are written."""
+    run = tl.AccumulationRun(store, *pool[:2], [str(n) for n in range(10)])
+    with pytest.raises(ValueError, match=r"label is 7; one of '0', '1', .*'9' is expected"):
+        run.answer(0, 7)
+    assert run.answer(0, "7")
+
+
+def test_what_others_write_is_seen(store, pool):
+    """Answers, corrections and withdrawals through another store change the run at once."""
+    run = tl.AccumulationRun(store, *pool[:2], NAMES, round_size=3)
+    asked, keys = list(run.ask()), run.keys
+    with tl.LabelStore(store.path) as other:
+        other.add(keys[asked[1]], "cat", who="ana")
+        assert list(run.ask()) == [asked[0], asked[2]]
+        other.add(keys[asked[1]], "owl", who="bob")
+        assert [list(found) for found in run.labelled()] == [[asked[1]], [2]]
+        other.withdraw(keys[asked[1]], "ana")
+        other.withdraw(keys[asked[1]], "bob")
+        assert list(run.ask()) == asked
+        other.add(keys[asked[1]], "cow")
+        with pytest.raises(ValueError, match="labels of other classes: cow"):
+            run.ask()
+        other.add(keys[asked[1]], "owl")
+    assert list(run.ask()) == [asked[0], asked[2]]
+
+
+def test_a_finished_round_is_not_asked_anew(store, pool):
+    """A run that begins after a round calls the strategy for the next one only."""
+    images, features, labels = pool
+    answer_all(tl.AccumulationRun(store, images, features, NAMES, round_size=5), labels, rounds=1)
+    rounds = []
+
+    def counted(features, labelled, probabilities, n, rng):
+        rounds.append(len(labelled))
+        return tl.queries.random(features, labelled, probabilities, n, rng)
+
+    tl.AccumulationRun(store, images, features, NAMES, round_size=5, query=counted).ask()
+    assert rounds == [5]
 
 
 def test_a_store_of_another_task(store, pool):
@@ -331,6 +374,11 @@ def test_a_store_of_another_task(store, pool):
         ({"class_names": "cat"}, ValueError, "class_names are 'cat'; two names or more"),
         ({"class_names": ("cat",)}, ValueError, "two names or more"),
         ({"class_names": ("cat", "cat")}, ValueError, "all different"),
+        (
+            {"class_names": range(10)},
+            TypeError,
+            r"class_names are \(0, 1, .*; names are texts, such as \('0', '1'\).*\[str\(n\) for n",
+        ),
         (
             {"query": "entropy"},
             ValueError,

@@ -303,10 +303,10 @@ def test_range_that_is_not_known(pairs):
 @pytest.mark.slow
 def test_ranges_of_keras_applications(name, expected):
     """What is expected contains what the network's own preprocessing gives, and fits it."""
-    from tlhelpers.diagnosis import check_data
+    from tlhelpers.backbones.expected_range import expected_range
 
     network = getattr(keras.applications, name)(weights=None, include_top=False)
-    assert check_data._expected(network) == expected
+    assert expected_range(network) == expected
     family = {"VGG16": "vgg16", "ResNet50": "resnet50", "ResNet50V2": "resnet_v2"}
     family |= {"MobileNetV2": "mobilenet_v2", "MobileNetV3Small": "mobilenet_v3"}
     family |= {"InceptionV3": "inception_v3", "EfficientNetV2B0": "efficientnet_v2"}
@@ -548,6 +548,6 @@ def test_what_is_refused(arguments, message, pairs):
 def test_networks_with_their_preparation_take_images_up_to_one(name):
     """The course's backbones prepare what comes, so that images in [0, 1] are right."""
     from tlhelpers.backbones import keras_networks
-    from tlhelpers.diagnosis import check_data
+    from tlhelpers.backbones.expected_range import expected_range
 
-    assert check_data._expected(keras_networks.build(name, 80)) == (0, 1)
+    assert expected_range(keras_networks.build(name, 80)) == (0, 1)

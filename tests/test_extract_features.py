@@ -1,4 +1,6 @@
 import errno
+import importlib
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -8,6 +10,7 @@ from unittest import mock
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import tlhelpers as tl
@@ -189,6 +192,113 @@ def test_code_of_the_notebook_is_not_cached(images, passes, kind):
         got = tl.extract_features(network(factor), images)
         np.testing.assert_allclose(got, factor * images.reshape(12, -1), atol=1e-6)
     assert len(passes) == 2
+
+
+MODULE = """
+import keras
+import helper_of_one_s_own
+
+class Base(keras.layers.Layer):
+    def call(self, x):
+        return helper_of_one_s_own.factor() * x
+
+@keras.saving.register_keras_serializable("mine")
+class Scale(Base):
+    pass
+
+@keras.saving.register_keras_serializable("mine")
+class Dense(keras.layers.Flatten):
+    def call(self, x):
+        return helper_of_one_s_own.factor() * super().call(x)
+
+@keras.saving.register_keras_serializable("mine")
+def scale(x):
+    return helper_of_one_s_own.factor() * x
+
+class Operation(keras.Operation):
+    def call(self, x):
+        return helper_of_one_s_own.factor() * x
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor(x.shape, x.dtype)
+"""
+
+
+@pytest.mark.parametrize("kind", ["layer", "registered", "subclass", "function", "operation"])
+def test_code_of_an_imported_module_is_not_cached(images, passes, kind, tmp_path, monkeypatch):
+    """A layer or function of one's own may call what changes: its features are never stale."""
+    (tmp_path / "layers_of_one_s_own.py").write_text(MODULE)
+    helper = tmp_path / "helper_of_one_s_own.py"
+    monkeypatch.syspath_prepend(tmp_path)
+    for factor in (1.0, 2.0):
+        helper.write_text(f"def factor():\n    return {factor}  # {'x' * int(factor)}\n")
+        for name in ("layers_of_one_s_own", "helper_of_one_s_own"):
+            sys.modules.pop(name, None)
+        own = importlib.import_module("layers_of_one_s_own")
+        inputs = x = keras.Input((8, 8, 3))
+        layers = {
+            "layer": own.Base,
+            "registered": own.Scale,
+            "subclass": own.Dense,
+            "function": lambda own=own: keras.layers.Activation(own.scale),
+            "operation": own.Operation,
+        }
+        x = keras.layers.Flatten()(layers[kind]()(x))
+        got = tl.extract_features(keras.Model(inputs, x), images)
+        np.testing.assert_allclose(got, factor * images.reshape(12, -1), atol=1e-6)
+    assert len(passes) == 2
+
+
+def test_replaced_method_is_not_cached(images, passes):
+    """A layer of Keras whose method was replaced is no layer of Keras any more."""
+    for factor in (1.0, 2.0):
+        network = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
+        network.layers[0].call = lambda x, f=factor: f * keras.ops.reshape(x, (-1, 192))
+        got = tl.extract_features(network, images)
+        np.testing.assert_allclose(got, factor * images.reshape(12, -1), atol=1e-6)
+    assert len(passes) == 2
+
+
+def save_scaling(folder, factor, hidden):
+    """A module that multiplies by what its variable, which it does not list, or its graph holds."""
+    module = tf.train.Checkpoint(hidden=tf.Variable(factor))
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 3))])
+    def call(x):
+        return tf.reshape(x, (-1, 192)) * (module.hidden if hidden else factor)
+
+    module.__call__, module.regularization_losses = call, []
+    module.variables = module.trainable_variables = []
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": call})
+
+
+@pytest.mark.parametrize("kind", ["hub", "keras"])
+def test_module_changed_in_its_folder(images, passes, tmp_path, kind):
+    """A module is all of its files; what Keras loads of them tells none."""
+    for factor in (1.0, 2.0):
+        save_scaling(tmp_path / str(factor), factor, hidden=kind == "hub")
+        if kind == "hub":
+            folder = tmp_path / "1.0"  # with the variables of the other
+            values = tmp_path / str(factor) / "variables"
+            if factor > 1:
+                shutil.copytree(values, folder / "variables", dirs_exist_ok=True)
+            network = tl.HubLayer(folder)
+        else:
+            shutil.copytree(tmp_path / str(factor), tmp_path / "both", dirs_exist_ok=True)
+            layer = keras.layers.TFSMLayer(str(tmp_path / "both"), call_endpoint="serving_default")
+            inputs = keras.Input((8, 8, 3))
+            network = keras.Model(inputs, next(iter(layer(inputs).values())))
+        got = tl.extract_features(network, images)
+        np.testing.assert_allclose(got, factor * images.reshape(12, -1), atol=1e-6)
+    assert len(passes) == 2
+
+
+def test_compiled_network_is_recognised(network, images, passes):
+    """How a network was trained is not asked, what it has become is."""
+    tl.extract_features(network, images)
+    network.compile("adam", "mse")
+    tl.extract_features(network, images)
+    assert len(passes) == 1
 
 
 def test_model_without_config_is_not_cached(images, passes):

@@ -1,15 +1,20 @@
 """Promises of files that are published: mirror, cache, then a download that is compared."""
 
 import hashlib
+import os
 import threading
 import time
+import zipfile
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from filelock import FileLock
-from loopback import Server, archive_of, archive_with, file
+from loopback import Server, archive_of, archive_with, file, status
 
+import tlhelpers as tl
 from tlhelpers.storage import cache
-from tlhelpers.storage.find import find_file, find_folder
+from tlhelpers.storage.find import Published, find_file, find_files, find_folder
 
 
 def sha256(content):
@@ -93,3 +98,63 @@ def test_what_is_no_archive_is_refused(content, message):
         for _ in range(2):
             with pytest.raises(ValueError, match=message):
                 find_folder(url, "datasets/x", sha256(content), progress=False)
+
+
+def test_a_file_that_changed_is_fetched_again(monkeypatch):
+    """Of the cache's own a checksum is compared each time, or size and time where there is none."""
+    with Server(file(b"oak,ash")) as server:
+        url = f"{server.address}/list.csv"
+        for checksum in (sha256(b"oak,ash"), None):
+            place = f"datasets/{checksum is None}.csv"
+            path = find_file(url, place, checksum, progress=False)
+            assert find_file(url, place, checksum) == path
+            path.write_bytes(b"elm,yew")
+            os.utime(path, ns=(0, 0))
+            assert find_file(url, place, checksum, progress=False).read_bytes() == b"oak,ash"
+        assert len(server.requests) == 4
+        path.write_bytes(b"half")
+        server.answers = [status(404)]
+        with pytest.raises(ConnectionError, match=f"404.* The copy in {path} is damaged"):
+            find_file(url, place, None, progress=False)
+
+
+def test_a_folder_that_changed_is_fetched_again():
+    """A file that is gone from an unpacked folder, or has another size, is noticed."""
+    content = archive_with(("a/1.txt", b"one"), ("b/2.txt", b"two"))
+    with Server(file(content)) as server:
+        url = f"{server.address}/x.tar.gz"
+        folder = find_folder(url, "datasets/x", None, progress=False)
+        (folder / "a" / "1.txt").unlink()
+        assert find_folder(url, "datasets/x", None, progress=False) == folder
+        assert (folder / "a" / "1.txt").read_bytes() == b"one"
+        (folder / "a" / "more.txt").write_bytes(b"notes of a student")
+        assert find_folder(url, "datasets/x", None) == folder
+        assert len(server.requests) == 2
+
+
+def test_published_files_that_changed_can_be_cleared(monkeypatch):
+    """The message names the call that mends it, and that call does."""
+    published = Published(
+        "network", {"a.bin": sha256(b"a")[7:]}, "", "modules/some/network", "x==1", "nowhere/x", 1
+    )
+    with Server(file(b"a")) as server:
+        published = replace(published, address=server.address)
+        folder = find_files(published, progress=False)
+        (folder / "a.bin").write_bytes(b"b")
+        with pytest.raises(ValueError, match=r'tl.clear_cache\("modules/some/network"\)'):
+            find_files(published)
+        removed = tl.clear_cache("modules/some/network")
+        assert list(removed.path) == [str(folder)]
+        assert (find_files(published, progress=False) / "a.bin").read_bytes() == b"a"
+
+
+def test_an_array_that_is_no_archive_of_arrays(tmp_path):
+    """Another kind of file under the name of kept arrays counts as absent."""
+    np.save(tmp_path / "a.npy", np.ones(3))
+    (tmp_path / "a.npy").rename(tmp_path / "a.npz")
+    assert cache.read_arrays(tmp_path / "a.npz") is None
+    header = b"\x93NUMPY\x01\x00\x76\x00"
+    shape = b"{'descr': '<f4', 'fortran_order': False, 'shape': (999999999999,), }"
+    with zipfile.ZipFile(tmp_path / "b.npz", "w") as file:
+        file.writestr("features.npy", header + shape.ljust(117) + b"\n")
+    assert cache.read_arrays(tmp_path / "b.npz") is None

@@ -1,4 +1,5 @@
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -10,15 +11,17 @@ import time
 from pathlib import Path
 
 import pytest
-from loopback import Server, archive_of, archive_with, file, redirect, status
+from loopback import Server, archive_of, archive_with, drips, file, raw, redirect, status
 
 import tlhelpers as tl
-from tlhelpers.storage import cache, download
+from tlhelpers.storage import archive as archive_file
+from tlhelpers.storage import cache, download, records
 from tlhelpers.storage import find_module as find_module_file
 from tlhelpers.storage.find_module import find_module
 
 HANDLE = "https://tfhub.dev/google/imagenet/tiny/feature_vector/5"
 WHERE = "google/imagenet/tiny/feature_vector/5"
+CHUNK = 4096
 
 
 @pytest.fixture(autouse=True)
@@ -316,7 +319,7 @@ def test_a_bar_leaves_nothing_behind(archive, other_cache, capsys):
 
 def test_stall(archive, tiny_module, other_cache):
     """A server that goes silent is left after the timeout; what came is not asked again."""
-    cut = 4 * download.CHUNK
+    cut = 4 * CHUNK
     with Server(file(archive, upto=cut, stall=3), file(archive)) as server:
         assert content(fetched(server, timeout=0.3)) == content(tiny_module)
         assert server.requests[1][1]["Range"] == f"bytes={cut}-"
@@ -332,7 +335,7 @@ def test_stall_before_the_first_byte():
 
 def test_connection_cut_again_and_again(archive, tiny_module):
     """As long as each attempt brings something, no number of cuts ends the download."""
-    cuts = [file(archive, upto=k * download.CHUNK + 10) for k in range(1, 10)]
+    cuts = [file(archive, upto=k * CHUNK + 10) for k in range(1, 10)]
     with Server(*cuts, file(archive)) as server:
         assert content(fetched(server, retries=1)) == content(tiny_module)
         assert len(server.requests) == 10
@@ -340,7 +343,7 @@ def test_connection_cut_again_and_again(archive, tiny_module):
 
 def test_cut_download_goes_on_in_the_next_call(archive, tiny_module, other_cache):
     """What came before giving up is kept, said, and completed later."""
-    cut = 6 * download.CHUNK
+    cut = 6 * CHUNK
     with Server(file(archive, upto=cut)) as server:
         with pytest.raises(ConnectionError, match=r"connection was cut.* MB that came are kept"):
             fetched(server, retries=1)
@@ -363,6 +366,133 @@ def test_part_longer_than_the_file(archive, tiny_module):
         file(archive + b"more", upto=len(archive) + 1), status(416), file(archive)
     ) as server:
         assert content(fetched(server)) == content(tiny_module)
+
+
+OTHER = {  # what a server sends that does not look whether its file is still the same
+    "other version": (("ETag", '"v2"'), ("Content-Range", "bytes {0}-{1}/{2}")),
+    "without version": (("Content-Range", "bytes {0}-{1}/{2}"),),
+    "other date": (
+        ("ETag", '"v1"'),
+        ("Last-Modified", "now"),
+        ("Content-Range", "bytes {0}-{1}/{2}"),
+    ),
+    "other size": (("ETag", '"v1"'), ("Content-Range", "bytes {0}-{1}/99999999")),
+    "other start": (("ETag", '"v1"'), ("Content-Range", "bytes 0-{1}/{2}")),
+    "other end": (("ETag", '"v1"'), ("Content-Range", "bytes {0}-{0}/{2}")),
+    "no range": (("ETag", '"v1"'),),
+    "no numbers": (("ETag", '"v1"'), ("Content-Range", "bytes x-y/z")),
+}
+
+
+@pytest.mark.parametrize("case", OTHER)
+def test_a_part_of_another_version(case, archive, tiny_module):
+    """A rest that does not fit to what is here is not put behind it; the file is fetched anew."""
+    cut, end = 2 * CHUNK, len(archive)
+    values = [(key, value.format(cut, end - 1, end)) for key, value in OTHER[case]]
+    rest = raw(bytes(end - cut), ("Content-Length", str(end - cut)), *values, code=206)
+    with Server(file(archive, upto=cut), rest, file(archive)) as server:
+        assert content(fetched(server)) == content(tiny_module)
+        asked = [headers.get("Range") for _, headers in server.requests]
+        assert asked == [None, f"bytes={cut}-", None]
+
+
+def test_a_part_of_the_same_version_without_its_date(archive, tiny_module):
+    """A server need not repeat the date, and may leave out the size."""
+    cut, end = 2 * CHUNK, len(archive)
+    headers = ("ETag", '"v1"'), ("Content-Range", f"bytes {cut}-{end - 1}/*")
+    with Server(file(archive, upto=cut), raw(archive[cut:], *headers, code=206)) as server:
+        assert content(fetched(server)) == content(tiny_module)
+        assert len(server.requests) == 2
+
+
+def test_a_part_of_a_version_that_has_a_date_alone(archive, tiny_module):
+    """A weak ETag tells nothing, a date does; it is asked for, and the rest put behind."""
+    cut, end = 2 * CHUNK, len(archive)
+    version = ("ETag", 'W/"v"'), ("Last-Modified", "Mon, 02 Nov 2026 10:00:00 GMT")
+    begin = raw(archive[:cut], *version, ("Content-Length", str(end)))
+    part = ("Content-Range", f"bytes {cut}-{end - 1}/{end}")
+    with Server(begin, raw(archive[cut:], *version, part, code=206)) as server:
+        assert content(fetched(server)) == content(tiny_module)
+        assert server.requests[1][1]["If-Range"] == version[1][1]
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        ([("Content-Length", "abc")], "says that the file has 'abc' bytes"),
+        ([("Content-Length", "-5")], "says that the file has '-5' bytes"),
+        ([("Content-Length", "9" * 30)], "says that the file has '999"),
+        ([("Content-Length", "9" * 12)], r"it has 1000\.0 GB, and 20 GB may come at most"),
+        ([("Content-Length", "5, 6")], "Content-Length"),
+        ([("Content-Encoding", "gzip")], r"packed the file \(gzip\), though asked not to"),
+        ([("Content-Encoding", "gzip, gzip, br")], r"packed the file \(gzip, gzip, br\)"),
+        ([("Transfer-Encoding", "chunked")], "connection was cut"),
+        ([("Content-Range", "bytes 5-9/10")], "it is no archive"),
+    ],
+)
+def test_strange_headers(headers, message, other_cache):
+    """Whatever a server says of its file ends in a sentence, and leaves nothing."""
+    with (
+        Server(raw(b"content", *headers)) as server,
+        pytest.raises((ConnectionError, ValueError), match=message),
+    ):
+        fetched(server, retries=1)
+    assert leftovers(other_cache) == []
+
+
+def test_an_archive_that_a_server_calls_packed(tiny_module):
+    """Servers that name the packing of `.tar.gz` itself send it as it is; nothing is unpacked."""
+    packed = archive_of(tiny_module)
+    with Server(raw(packed, ("Content-Encoding", "x-gzip"))) as server:
+        folder = find_module(f"{server.address}/m.tar.gz", progress=False)
+        assert content(folder) == content(tiny_module)
+
+
+def test_a_download_that_does_not_end(monkeypatch, other_cache):
+    """A file has a largest size, also where the server does not say one."""
+    monkeypatch.setattr(download, "LARGEST", 1e5)
+    with (
+        Server(raw(bytes(10**6))) as server,
+        pytest.raises(ConnectionError, match=r"it does not end, and 0\.0001 GB may come at most"),
+    ):
+        fetched(server)
+    assert leftovers(other_cache) == []
+
+
+def test_drips(monkeypatch, archive, tiny_module, other_cache):
+    """A server that sends a byte now and then is left at the deadline; what came is kept."""
+    monkeypatch.setattr(download, "DEADLINE", 0.5)
+    with Server(drips(0.02)) as server:
+        with pytest.raises(ConnectionError, match=r"not finished in 0\.0001\d* hours.*are kept"):
+            fetched(server, timeout=30)
+        assert len(server.requests) == 1
+        monkeypatch.undo()
+        monkeypatch.setenv("TLHELPERS_CACHE", str(other_cache.parent))
+        server.answers = [file(archive, tag='"v2"')]
+        assert content(fetched(server)) == content(tiny_module)
+
+
+def test_drips_before_the_first_byte(monkeypatch, other_cache):
+    """The deadline holds for headers, too."""
+    monkeypatch.setattr(download, "DEADLINE", 0.72)
+    with (
+        Server(drips(0.05, begin=1000)) as server,
+        pytest.raises(ConnectionError, match=r"not finished in 0\.0002 hours"),
+    ):
+        fetched(server, timeout=30)
+    assert leftovers(other_cache) == []
+
+
+def test_cuts_without_end(monkeypatch):
+    """The deadline is one for all attempts, each of which brings something."""
+    monkeypatch.setattr(download, "DEADLINE", 1.0)
+    monkeypatch.setattr(download, "FIRST_PAUSE", 0.3)
+    cuts = [file(bytes(10**6), upto=k * CHUNK) for k in range(1, 200)]
+    with Server(*cuts) as server:
+        with pytest.raises(ConnectionError, match=r"not finished in 0\.0002\d* hours"):
+            fetched(server, retries=1)
+        assert len(server.requests) < 20
 
 
 def test_proxy_variables(archive, tiny_module, monkeypatch):
@@ -476,11 +606,75 @@ def test_cache_entry_of_tensorflow_hub_that_lost_a_file(
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path))
     with Server(file(archive)) as server:
         folder = fetched(server)
-        (folder / cache.RECORD).unlink()
+        (folder / records.RECORD).unlink()
         assert fetched(server) == folder
         next(folder.rglob("*.data-*")).unlink()
         assert content(fetched(server)) == content(tiny_module)
         assert len(server.requests) == 2
+
+
+def test_files_that_changed(archive, tiny_module):
+    """A file of the same size with another content is noticed: by its time, or with a checksum."""
+    right = hashlib.sha256(archive).hexdigest()
+    with Server(file(archive)) as server:
+        folder = fetched(server)
+        graph = folder / "saved_model.pb"
+        before, times = graph.read_bytes(), graph.stat()
+        os.utime(graph, ns=(0, 0))  # copied by a program that does not keep times: same content
+        assert fetched(server, sha256=right) == fetched(server) == folder
+        assert len(server.requests) == 1
+        graph.write_bytes(bytes(len(before)))
+        os.utime(graph, ns=(0, 0))
+        assert content(fetched(server)) == content(tiny_module)
+        assert len(server.requests) == 2
+        graph.write_bytes(bytes(len(before)))  # as a disk spoils it, without a trace
+        os.utime(graph, ns=(times.st_atime_ns, graph.stat().st_mtime_ns))
+        record = json.loads((folder / records.RECORD).read_text())
+        os.utime(graph, ns=(0, record["files"]["saved_model.pb"][1]))
+        assert content(fetched(server)) != content(tiny_module)
+        assert content(fetched(server, sha256=right)) == content(tiny_module)
+        assert len(server.requests) == 3
+        graph.unlink()
+        server.answers = [status(404)]
+        with pytest.raises(ConnectionError, match=r"cache's copy|answers 404"):
+            fetched(server)
+
+
+def test_a_copy_that_changed_is_named(archive):
+    """Where nothing can be downloaded, the message says why the cache's copy was not taken."""
+    with Server(file(archive)) as server:
+        folder = fetched(server)
+        (folder / "saved_model.pb").write_bytes(b"other")
+        server.answers = [status(404)]
+        with pytest.raises(ConnectionError, match=rf"cache's copy in {folder} lacks files, or has"):
+            fetched(server)
+
+
+def test_a_record_of_an_earlier_version(archive):
+    """Records that have sizes alone are still read; they cannot show a checksum."""
+    right = hashlib.sha256(archive).hexdigest()
+    with Server(file(archive)) as server:
+        folder = fetched(server)
+        path = folder / records.RECORD
+        record = json.loads(path.read_text())
+        record["files"] = {name: size for name, (size, _, _) in record["files"].items()}
+        path.write_text(json.dumps(record))
+        assert fetched(server) == folder
+        assert len(server.requests) == 1
+        fetched(server, sha256=right)
+        assert len(server.requests) == 2
+
+
+def test_an_archive_with_a_record_of_its_own(tiny_module, tmp_path):
+    """A file of the record's name in an archive does not pass for the record."""
+    shutil.copytree(tiny_module, tmp_path / "m")
+    (tmp_path / "m" / records.RECORD).write_text(
+        '{"handle": "x", "sha256": "0", "files": {"a": 1}}'
+    )
+    with Server(file(archive_of(tmp_path / "m"))) as server:
+        folder = fetched(server)
+        assert fetched(server) == folder
+        assert len(server.requests) == 1
 
 
 def test_disk_that_is_full_while_downloading(archive, tiny_module, other_cache):
@@ -517,8 +711,7 @@ def test_disk_that_is_full_while_unpacking(archive, tiny_module, other_cache, mo
             raise OSError(28, "No space left on device")
 
         with monkeypatch.context() as patch:
-            patch.setattr(tarfile.TarFile, "extract", fail)
-            patch.setattr(tarfile.TarFile, "extractall", fail)
+            patch.setattr(archive_file, "open", fail, raising=False)
             with pytest.raises(OSError, match=r"No space left on device.*choose another folder"):
                 fetched(server)
         assert leftovers(other_cache) == []
@@ -547,10 +740,15 @@ def test_read_only_cache_that_has_the_module(archive, other_cache, monkeypatch):
     assert sorted(other_cache.rglob("*")) == before
 
 
-@pytest.mark.parametrize("note", ["", "{", "[]", "{}"])
+NULL = '{"handle": "x", "sha256": "0", "files": null, "ETag": null, "Last-Modified": 5}'
+
+
+@pytest.mark.parametrize(
+    "note", ["", "{", "[]", "{}", NULL, NULL.replace("null", "[1]"), "[" * 9**5]
+)
 def test_damaged_notes_are_no_notes(note, archive, tiny_module, other_cache):
     """A note that a crash left half-written costs a download at most."""
-    with Server(file(archive, upto=3 * download.CHUNK)) as server:
+    with Server(file(archive, upto=3 * CHUNK)) as server:
         with pytest.raises(ConnectionError):
             fetched(server, retries=0)
         (half,) = other_cache.glob("*.part.json")
@@ -558,7 +756,7 @@ def test_damaged_notes_are_no_notes(note, archive, tiny_module, other_cache):
         server.answers = [file(archive)]
         folder = fetched(server)
         assert content(folder) == content(tiny_module)
-        (folder / cache.RECORD).write_text(note)
+        (folder / records.RECORD).write_text(note)
         assert fetched(server) == folder
 
 
@@ -606,13 +804,14 @@ def test_processes_at_once_download_once(count, archive, tiny_module):
 def test_process_killed_half_way(when, archive, tiny_module, other_cache):
     """After SIGKILL the next call goes on, no lock is left and nothing half-done is used."""
     code = """
-import time, tarfile
-real = tarfile.TarFile.extractall
-def slow(self, *arguments, **options):
-    real(self, *arguments, **options)
+import time
+from tlhelpers.storage import archive
+real = archive.unpack
+def slow(*arguments, **options):
+    real(*arguments, **options)
     print("unpacked", flush=True)
     time.sleep(60)
-tarfile.TarFile.extractall = slow
+archive.unpack = slow
 find_module(sys.argv[1], progress=False)
 """
     pace = 0.2 if when == "downloading" else 0
@@ -758,6 +957,7 @@ def test_addresses_are_kept_but_for_what_was_added():
         "ftp://host/file",
         "https://host/",
         "http://[::1/x",
+        "https://host/a\\..\\..\\x",
     ],
 )
 def test_unknown_handle_lists_the_valid_ones(handle):

@@ -283,7 +283,12 @@ def test_loss_that_fits(kind, activation, pairs):
 @pytest.mark.parametrize(
     ("model", "labels", "arguments", "message"),
     [
-        (lambda: nested(backbone()), [0.5, 1.0], {}, "Labels are of type float64; whole numbers"),
+        (
+            lambda: nested(backbone()),
+            [0.5, 1.0],
+            {},
+            "Labels are of type float64, such as 0.5; whole",
+        ),
         (
             lambda: keras.Sequential([backbone(), keras.layers.Dense(1)]),
             [0, 1],

@@ -1,10 +1,21 @@
 """Promises of scanning a folder of pictures."""
 
+import os
+import subprocess
+from collections import defaultdict
+from pathlib import Path
+
 import numpy as np
 import pytest
+from fuzz import some
+from hypothesis import example, given
+from hypothesis import strategies as st
 from PIL import Image
 
+from tlhelpers.images import decode
 from tlhelpers.tasks import folder_scan
+from tlhelpers.tasks.folder_scan import Found
+from tlhelpers.tasks.origins import assign_origins
 
 
 def picture(path, seed):
@@ -215,3 +226,234 @@ def test_a_class_that_only_tests(tmp_path):
     found, report = folder_scan.scan(tmp_path, progress=False)
     assert {one.class_name for one in found} == {"cat", "dog"}
     assert problems(report)["bird"] == "no picture of this class to train on"
+
+
+def test_linked_classes_keep_their_pictures(tree):
+    """Folders of classes linked to each other: each picture once, in the folder where it stands."""
+    (tree / "cat" / "a link").symlink_to(tree / "dog", target_is_directory=True)
+    (tree / "dog" / "a link").symlink_to(tree / "cat", target_is_directory=True)
+    (tree / "dog" / "back").symlink_to(tree, target_is_directory=True)
+    (tree / "dog" / "up").symlink_to(tree.parent, target_is_directory=True)
+    (tree / "kitten").symlink_to(tree / "cat", target_is_directory=True)
+    found, report = folder_scan.scan(tree, progress=False)
+    assert names(found, tree) == [f"{c}/{i}.png" for c in ("cat", "dog") for i in range(4)]
+    assert problems(report) == {
+        "cat/a link": "the same folder as dog, and looked at there",
+        "dog/a link": "the same folder as cat, and looked at there",
+        "dog/back": "the same folder as ., and looked at there",
+        "dog/up": "a link to a folder above",
+        "kitten": "no picture of this class",
+    }
+    assert list(report["name"]).count("kitten") == 2  # that it is cat's folder, and empty by that
+
+
+def test_a_folder_outside_belongs_to_the_first_link(tree, tmp_path_factory):
+    """Two classes that share it share no pictures; links inside it are looked at as well."""
+    outside, further = tmp_path_factory.mktemp("outside"), tmp_path_factory.mktemp("further")
+    picture(outside / "a.png", 60)
+    picture(further / "b.png", 61)
+    (outside / "more").symlink_to(further, target_is_directory=True)
+    (outside / "again").symlink_to(outside, target_is_directory=True)
+    for name in ("cat", "dog"):
+        (tree / name / "shared").symlink_to(outside, target_is_directory=True)
+    found, report = folder_scan.scan(tree, progress=False)
+    used = names(found, tree)
+    assert {"cat/shared/a.png", "cat/shared/more/b.png"} < set(used)
+    assert len(used) == 10
+    assert problems(report)["dog/shared"] == "the same folder as cat/shared, and looked at there"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are texts there")
+def test_names_that_are_no_text_can_be_printed(tree, capsys):
+    """Bytes of another encoding, control characters: escaped in report and classes, and used."""
+    folder = os.fsencode(tree) + b"/ber\xe9"
+    os.mkdir(folder)
+    for i in range(3):
+        picture(tree / "0.png", 400 + i)
+        os.rename(tree / "0.png", folder + b"/caf\xe9%d.png" % i)
+    (tree / "cat" / "two\nlines\x1b[2J.png").write_text("hello")
+    with open(folder + b"/caf\xe9.txt", "w") as file:
+        file.write("hello")
+    found, report = folder_scan.scan(tree, progress=False)
+    assert [one.name for one in found][:2] == [f"ber\\udce9/caf\\udce9{i}.png" for i in range(2)]
+    assert {one.class_name for one in found} == {"ber\\udce9", "cat", "dog"}
+    print(report, report.to_csv(), report.to_html(), *found)
+    said = capsys.readouterr().out.encode("utf-8").decode()
+    assert "caf\\udce9.txt" in said
+    assert "two\\nlines\\x1b[2J.png" in said
+    assert "\x1b" not in said
+
+
+def test_a_picture_that_vanishes_is_a_line(tree, monkeypatch):
+    """Before it is read, and between reading it and hashing it."""
+    real = decode.read_many
+
+    def read_many(paths, size):
+        os.remove(tree / "cat" / "0.png")
+        for path, picture in zip(paths, real(paths, size), strict=True):
+            if path == tree / "dog" / "1.png":
+                os.remove(path)
+            yield picture
+
+    monkeypatch.setattr(decode, "read_many", read_many)
+    found, report = folder_scan.scan(tree, progress=False)
+    assert len(found) == 6
+    gone = dict.fromkeys(("cat/0.png", "dog/1.png"), "there is no such file")
+    assert problems(report) == gone
+
+
+def test_a_file_of_20_gb_is_a_line(tree):
+    """A picture with zeros behind it, which no one could hash in time; pipes and devices too."""
+    with (tree / "cat" / "0.png").open("r+b") as file:
+        file.truncate(20 * 10**9)
+    (tree / "dog" / "zeros.png").symlink_to("/dev/zero")
+    found, report = folder_scan.scan(tree, progress=False)
+    assert len(found) == 7
+    said = problems(report)
+    assert said["cat/0.png"] == "a file of 20,000 MB, more than 537"
+    if os.name != "nt":
+        assert said["dog/zeros.png"] == "a pipe, a socket or a device, not a file"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="paths are limited in other ways there")
+def test_folders_that_cannot_be_listed_are_lines(tree, monkeypatch, request):
+    """Without the right to, or so deep that no path leads there; a thousand levels are no limit."""
+    # pytest's own way to remove folders calls itself at each level
+    request.addfinalizer(lambda: subprocess.run(["rm", "-rf", tree], check=True))
+    (tree / "cat" / "closed").mkdir()
+    folder = tree / "dog"
+    for _ in range(1100):
+        folder = folder / "d"
+        folder.mkdir()
+    picture(folder / "a.png", 70)
+    deep = os.open(tree / "dog", os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir("n" * 250, dir_fd=deep)
+        deeper = os.open("n" * 250, os.O_RDONLY, dir_fd=deep)
+        os.close(deep)
+        deep = deeper
+    os.close(deep)
+    real = Path.iterdir
+
+    def iterdir(path):
+        if path.name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    found, report = folder_scan.scan(tree, progress=False)
+    assert len(found) == 9
+    said = problems(report)
+    assert said.pop("cat/closed") == "the folder cannot be listed: Permission denied"
+    assert [problem.split(": ")[1] for problem in said.values()] == ["File name too long"]
+
+
+def test_placeholders_are_pointed_out(tmp_path):
+    """A small moving GIF among photos is used, and a line; among GIFs it is no odd format."""
+    for i, name in enumerate(("cat", "dog")):
+        for j in range(4):
+            noise = np.random.default_rng(10 * i + j).integers(0, 255, (90, 120, 3), np.uint8)
+            (tmp_path / name).mkdir(exist_ok=True)
+            Image.fromarray(noise).save(tmp_path / name / f"{j}.jpg")
+    frames = [Image.new("L", (40, 20), grey) for grey in (0, 255)]
+    frames[0].save(tmp_path / "cat" / "none.gif", save_all=True, append_images=frames[1:])
+    Image.new("L", (1, 1)).save(tmp_path / "dog" / "dot.png")
+    found, report = folder_scan.scan(tmp_path, progress=False)
+    assert len(found) == 10
+    assert problems(report) == {
+        "cat/none.gif": "unlike the others: it is a GIF, it moves, it has 40 x 20 pixels; "
+        "a placeholder?",
+        "dog/dot.png": "unlike the others: it has 1 x 1 pixels; a placeholder?",
+    }
+    assert set(report["done"]) == {"used"}
+    for path in tmp_path.glob("*/*.jpg"):
+        with Image.open(path) as photo:
+            photo.resize((40, 20)).save(path.with_suffix(".gif"))
+        path.unlink()
+    (tmp_path / "dog" / "dot.png").unlink()
+    assert list(problems(folder_scan.scan(tmp_path, progress=False)[1]).values()) == [
+        "unlike the others: it moves; a placeholder?"
+    ]
+
+
+def test_an_honest_mix_of_photos_is_nothing_odd(tmp_path):
+    """JPEG and PNG, upright and across, of 240 to 640 pixels."""
+    sides = [(640, 480), (320, 240), (240, 320), (500, 333)]
+    for i, name in enumerate(("cat", "dog")):
+        for j, (width, height) in enumerate(sides):
+            noise = np.random.default_rng(10 * i + j).integers(0, 255, (height, width, 3), np.uint8)
+            (tmp_path / name).mkdir(exist_ok=True)
+            Image.fromarray(noise).save(tmp_path / name / f"{j}.{'png' if j % 2 else 'jpg'}")
+    assert folder_scan.scan(tmp_path, progress=False)[1].empty
+
+
+def pictures(classes, contents, splits=(None,)):
+    """Pictures that need no files: each content once, with a class of its own."""
+    return st.lists(
+        st.tuples(st.sampled_from(contents), st.sampled_from(classes), st.sampled_from(splits)),
+        min_size=1,
+        unique_by=lambda one: one[0],
+    ).map(
+        lambda some: [Found(Path(str(c)), str(c), name, split, str(c)) for c, name, split in some]
+    )
+
+
+def by_class(found, splits):
+    of = defaultdict(list)
+    for one, split in zip(found, splits, strict=True):
+        of[one.class_name].append(split)
+    return of
+
+
+@some(200)
+@given(pictures("ab", range(200)), st.integers(0, 3))
+def test_each_picture_has_one_split_and_each_class_trains(found, seed):
+    """Whatever is in the folder; three pictures of a class fill all splits, in any order."""
+    splits = folder_scan.assign(found, seed)
+    assert len(splits) == len(found)
+    for own in by_class(found, splits).values():
+        wanted = ["train", "test", "validation"][: len(own)]
+        assert set(own) >= set(wanted)
+        assert set(own) <= {"train", "validation", "test"}
+    backwards = folder_scan.assign(found[::-1], seed)
+    assert list(backwards[::-1]) == list(splits)
+
+
+@some(200)
+@given(pictures("ab", range(200)), pictures("ab", range(200, 400)))
+def test_a_split_is_kept_when_others_come(found, more):
+    """In each class whose pictures fill all splits by themselves, and of each other class all."""
+    before, after = folder_scan.assign(found), folder_scan.assign(found + more)
+    for name in "ab":
+        own = [i for i, one in enumerate(found) if one.class_name == name]
+        if name not in {one.class_name for one in more} or len(own) >= 60:
+            assert list(after[own]) == list(before[own])
+
+
+@some(100)
+@example(  # 26 would be tested, and holds the only picture of b
+    [Found(Path(str(i)), str(i), "b" if i == 22 else "a", None, str(i)) for i in range(23)],
+    [*range(20), 26, 26, 26],
+)
+@given(pictures("abc", range(60)), st.lists(st.integers(0, 8), min_size=60, max_size=60))
+def test_relatives_stand_in_one_split_and_each_class_trains(found, families):
+    """Origins that reach over several classes, too, and hold all pictures of a small one."""
+    origins = np.array([str(families[int(one.content)]) for one in found], object)
+    splits = assign_origins(found, origins)
+    assert set(splits) <= {"train", "validation", "test"}
+    for own in set(origins):
+        assert len(set(splits[origins == own])) == 1
+    assert all("train" in own for own in by_class(found, splits).values())
+
+
+@some(100)
+@given(pictures("ab", range(60), ("train", "test")))
+def test_folders_of_splits_are_kept(found):
+    """What stands in the folder for testing tests, and nothing else does."""
+    for splits in (
+        folder_scan.assign(found),
+        assign_origins(found, np.array([one.name for one in found], object)),
+    ):
+        given_test = [one.split == "test" for one in found]
+        if any(given_test):
+            assert list(splits == "test") == given_test

@@ -60,7 +60,21 @@ def test_in_safe_mode(tmp_path):
     keras.models.load_model(tmp_path / "model.keras")
     keras.models.load_model(tmp_path / "model.keras", safe_mode=False)
     assert seen == [True, False], BROKEN + f"in_safe_mode says {seen} while files are loaded"
-    assert keras_private.in_safe_mode() is False
+    assert keras_private.in_safe_mode() is None
+
+
+def test_in_call():
+    """A layer that is called can be told from one that is made or built."""
+    seen = []
+
+    class Spy(keras.layers.Layer):
+        def call(self, inputs):
+            seen.append(keras_private.in_call())
+            return inputs
+
+    Spy()(np.ones((1, 1)))
+    assert seen == [True], BROKEN + "in_call does not see a call"
+    assert not keras_private.in_call()
 
 
 def test_storage_is_shared():

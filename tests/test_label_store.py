@@ -1,3 +1,4 @@
+import csv
 import errno
 import os
 import re
@@ -167,6 +168,11 @@ def test_counts_of_an_empty_store(store):
         (("a", "cat", "ana", 1, 10**20), ValueError, "round is 100000000000000000000"),
         (("a", "cat", "ana", 1, 0, 7), TypeError, "model is 7; the name of its version"),
         (("a",), ValueError, "A row has 1 values"),
+        (
+            ("a", "\ud800"),
+            ValueError,
+            r"'\\ud800' is no text that can be written .*whole characters",
+        ),
     ],
 )
 def test_wrong_rows(store, row, error, message):
@@ -250,6 +256,133 @@ def test_a_damaged_store(tmp_path):
     path.write_bytes(data)
     with pytest.raises(ValueError, match=r"is damaged .*\.recover"):
         len(LabelStore(path))
+
+
+def test_damage_is_found_on_opening(tmp_path):
+    """A page that was lost is noticed before anything is read or written."""
+    path = tmp_path / "labels.sqlite"
+    with LabelStore(path) as store:
+        store.add_many([(f"item{i}", "cat") for i in range(2000)])
+    data = bytearray(path.read_bytes())
+    data[8 * 4096 : 9 * 4096] = bytes(4096)
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"is damaged .*\.recover"):
+        LabelStore(path)
+    assert path.read_bytes() == data
+
+
+def test_a_text_that_is_none_any_more(tmp_path):
+    """A flipped bit that SQLite does not see is an error where the text cannot be read."""
+    path = tmp_path / "labels.sqlite"
+    with LabelStore(path) as store:
+        store.add("a", "rarely seen")
+    path.write_bytes(path.read_bytes().replace(b"rarely seen", b"rarely\xa0seen"))
+    with pytest.raises(ValueError, match=r"is damaged \(Could not decode"):
+        list(LabelStore(path))
+
+
+OLDER = """
+    CREATE TABLE labels (id INTEGER PRIMARY KEY, item TEXT NOT NULL, label TEXT, who TEXT NOT NULL,
+        confidence REAL, round INTEGER NOT NULL, model TEXT, time TEXT NOT NULL, withdrawn TEXT);
+    CREATE INDEX by_item ON labels (item);
+    PRAGMA application_id = 1414286419;
+    PRAGMA user_version = 2;
+"""
+INSERTED = "INSERT INTO labels (item, label, who, round, time) VALUES (?, ?, ?, ?, ?)"
+WITHDRAWN = "UPDATE labels SET withdrawn = '2026-02-01' WHERE item = ? AND label = ?"
+
+
+def by_an_older_version(path):
+    """Write a store as an older version did, and return a connection such as it opens."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.executescript(OLDER)
+    rows = [("a", "cat", "ana", 0), ("b", "dog", "ana", 0), ("a", "dog", "person", 1)]
+    rows += [("c", "owl", "ana", 1), ("b", "owl", "model", 1), ("d", None, "ana", 1)]
+    for day, row in enumerate(rows):
+        connection.execute(INSERTED, (*row, f"2026-01-{day + 10}T12:00:00.000000+00:00"))
+    connection.execute(WITHDRAWN, ("c", "owl"))
+    return connection
+
+
+def all_that_counts(store):
+    counts = store.counts()
+    counted = {(label, n): int(counts.at[label, n]) for label in counts.index for n in counts}
+    return counting(store), len(store), {key: n for key, n in counted.items() if n}
+
+
+EXPECTED = {"a": "dog", "b": "dog", "d": None}, 2, {("dog", 0): 1, ("dog", 1): 1}
+
+
+def test_a_store_of_an_older_version(tmp_path):
+    """It opens without loss, and both versions may go on writing to it at the same time."""
+    path = tmp_path / "labels.sqlite"
+    older = by_an_older_version(path)
+    before = older.execute("SELECT * FROM labels").fetchall()
+    store = LabelStore(path)
+    assert older.execute("SELECT * FROM labels").fetchall() == before
+    assert all_that_counts(store) == EXPECTED
+    known = max(change.change for change in store.changes())
+    older.execute(INSERTED, ("c", "cat", "person", 2, "2026-03-01T12:00:00.000000+00:00"))
+    older.execute(WITHDRAWN, ("b", "dog"))
+    expected = {"a": "dog", "b": "owl", "d": None, "c": "cat"}
+    counts = {("dog", 1): 1, ("owl", 1): 1, ("cat", 2): 1}
+    assert all_that_counts(store) == (expected, 3, counts)
+    assert {row.item: row.label for row in store.changes(known)} == {"c": "cat", "b": "owl"}
+    store.add("c", "dog")
+    assert older.execute("SELECT count(*) FROM labels").fetchone() == (8,)
+    assert older.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    older.close()
+
+
+def test_an_older_store_that_cannot_be_brought_up_to_date(tmp_path):
+    """Then what counts is looked up among all labels: slower, and the same."""
+    path = tmp_path / "labels.sqlite"
+    older = by_an_older_version(path)
+    older.execute("CREATE TABLE tally (x)")  # of somebody else
+    older.close()
+    with LabelStore(path) as store:
+        assert all_that_counts(store) == EXPECTED
+        assert len(store.changes(10**9)) == 4
+        store.add("c", "cat")
+        assert counting(store) == EXPECTED[0] | {"c": "cat"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX systems")
+def test_an_older_store_that_may_only_be_read(public):
+    """All of it is read, and the file stays as it was."""
+    path = public / "labels.sqlite"
+    by_an_older_version(path).close()
+    before = path.read_bytes()
+    script = f"""{AS_NOBODY}
+    store = LabelStore(path)
+    print({{row.item: row.label for row in store}}, len(store), store.counts().to_dict())
+    """
+    os.chmod(path, 0o444)
+    os.chmod(public, 0o555)
+    try:
+        out = run(script, path)
+    finally:
+        os.chmod(public, 0o755)
+    counts = {0: {"dog": 1}, 1: {"dog": 1}}
+    assert out == f"{EXPECTED[0]} {EXPECTED[1]} {counts}\n"
+    assert path.read_bytes() == before
+
+
+def test_changes(store):
+    """Each item that was written to since a change comes once, with what counts of it now."""
+    store.add_many([("a", "cat"), ("b", "dog", "model"), ("a", "dog", "ana", None, 3)])
+    first = {change.item: change[2:] for change in store.changes()}
+    assert first == {"a": ("dog", "ana", 3, 1), "b": ("dog", "model", 0, 2)}
+    known = max(change.change for change in store.changes())
+    assert store.changes(known) == []
+    assert not store.add("a", "dog", who="ana")
+    assert store.changes(known) == []
+    with LabelStore(store.path) as other:
+        other.withdraw("a", "ana")
+        other.withdraw("a")
+    ((_, item, *rest),) = store.changes(known)
+    assert (item, rest) == ("a", [None, None, -1, -1])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not move files that are open")
@@ -722,7 +855,9 @@ def test_csv_with_item_and_label_only(store, tmp_path, separator):
         ("item,label,time\na,cat,31/01/2026\n", "line 2: time is '31/01/2026'; a form such as"),
         ("item,label,withdrawn\na,cat,2026-01-31\n", "line 2: it was withdrawn, but has no time"),
         (b"item,label\na,\xff\n", "is not text in UTF-8 .*Save it as 'CSV UTF-8'"),
-        (b"item,label\na,\x00\n" + b'"' + b"x" * 200_000 + b'"', "cannot be read as CSV"),
+        ('item,label\na,"cat\n', "cannot be read as CSV .unexpected end of data"),
+        ("item,label,time\na,cat,9999-12-31T23:59:59-01:00\n", "line 2: time is '9999-12-31T23"),
+        ("item,label,time\na,cat,0001-01-01T00:00:00+01:00\n", "line 2: time is '0001-01-01T00"),
     ],
 )
 def test_wrong_csv(store, tmp_path, content, message):
@@ -744,3 +879,44 @@ def test_times_of_other_zones(store, tmp_path):
     )
     store.import_csv(path)
     assert [row.label for row in store.history()] == ["earliest", "early", "late"]
+
+
+@pytest.mark.parametrize("begin", [*"=+-@\t\r\n＝＋－＠", " =", "\ufeff=", "\x00=", "'=", "''@"])
+def test_csv_is_safe_in_a_spreadsheet(store, tmp_path, begin):
+    """No field begins as a formula does, and each comes back as it was."""
+    text = f"{begin}HYPERLINK(A1)"
+    store.add(text, text, who=text, model=text)
+    store.add("a", "'tis")
+    store.export_csv(tmp_path / "labels.csv")
+    with open(tmp_path / "labels.csv", newline="", encoding="utf-8") as file:
+        (_, row, other) = csv.reader(file)
+    assert [field for field in row if "HYPERLINK" in field] == [f"'{text}"] * 4
+    assert other[1] == "'tis"
+    again = LabelStore(tmp_path / "again.sqlite")
+    assert again.import_csv(tmp_path / "labels.csv") == 2
+    assert again.history() == store.history()
+
+
+def test_csv_of_older_versions(store, tmp_path):
+    """What was written without apostrophes is read as it stands there."""
+    (tmp_path / "labels.csv").write_text("item,label\na,=1\nb,'tis\nc,-\n")
+    store.import_csv(tmp_path / "labels.csv")
+    assert counting(store) == {"a": "=1", "b": "'tis", "c": "-"}
+
+
+def test_long_labels_and_late_dates_come_back(store, tmp_path):
+    """A label of 200,000 characters and a time of the year 9999 go out and come in."""
+    limit = csv.field_size_limit()
+    late = "9999-12-31T23:59:59.999998+00:00"
+    store.add("a", "x" * 200_000)
+    (tmp_path / "late.csv").write_text(f"item,label,time\nb,cat,{late}\n")
+    store.import_csv(tmp_path / "late.csv")
+    store.add("b", "dog")
+    store.export_csv(tmp_path / "labels.csv")
+    again = LabelStore(tmp_path / "again.sqlite")
+    again.import_csv(tmp_path / "labels.csv")
+    assert again.history() == store.history()
+    assert counting(again) == {"a": "x" * 200_000, "b": "dog"}
+    assert csv.field_size_limit() == limit
+    with pytest.raises(ValueError, match=r"none can be later\. Nothing was saved\. Export the"):
+        again.add("b", "owl")

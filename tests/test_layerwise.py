@@ -4,6 +4,9 @@ import sys
 import keras
 import numpy as np
 import pytest
+from fuzz import some
+from hypothesis import given
+from hypothesis import strategies as st
 
 import tlhelpers as tl
 
@@ -93,6 +96,61 @@ def test_multiplier_of_all_is_another_learning_rate(name, options):
     )
     for a, b in zip(got, want, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+SCHEDULES = st.one_of(
+    st.floats(1e-4, 0.5),
+    st.builds(
+        keras.optimizers.schedules.CosineDecay,
+        st.floats(1e-3, 0.5),
+        st.integers(1, 6),
+        warmup_target=st.sampled_from([None, 0.3]),
+        warmup_steps=st.integers(1, 2),
+    ),
+    st.builds(
+        keras.optimizers.schedules.ExponentialDecay,
+        st.floats(1e-3, 0.5),
+        st.integers(1, 3),
+        st.floats(0.5, 1),
+        staircase=st.booleans(),
+    ),
+)
+
+
+@pytest.mark.slow
+@some(8)
+@given(
+    widths=st.lists(st.integers(1, 5), min_size=1, max_size=3),
+    plain=st.sampled_from(PLAIN),
+    rate=SCHEDULES,
+    data=st.data(),
+)
+def test_random_models_and_schedules(widths, plain, rate, data):
+    """Factors of 1 are the plain optimizer, factors of 0 frozen layers, to the bit, in any mix."""
+    name, options = plain
+    norm = data.draw(st.booleans())
+    frozen = data.draw(st.sets(st.integers(0, len(widths) - 1)))
+
+    def network():
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((4,))])
+        for i, width in enumerate(widths):
+            model.add(keras.layers.Dense(width, "tanh", name=f"block{i}_dense"))
+            if norm:
+                model.add(keras.layers.LayerNormalization(name=f"block{i}_norm"))
+        model.add(keras.layers.Dense(3, name="head"))
+        return model
+
+    def end(optimizer, model):
+        return train(model, optimizer, epochs=1, eager=name != "Adam")
+
+    kind = getattr(keras.optimizers, name)
+    plain = network()
+    for layer in plain.layers:
+        layer.trainable = not any(layer.name.startswith(f"block{i}_") for i in frozen)
+    factors = {f"block{i}": float(i not in frozen) for i in range(len(widths))}
+    want = end(kind(rate, **options), plain)
+    assert_same(end(tl.layerwise(kind(rate, **options), factors), network()), want)
 
 
 def test_each_layer_has_its_own_rate():

@@ -1,5 +1,6 @@
 """Promises of streams of images."""
 
+import os
 import weakref
 
 import keras
@@ -108,3 +109,23 @@ def test_never_all_in_memory(use, network):
     images = Counted(1000)
     use(images, network)
     assert images.live["most"] <= 200
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are texts there, and there are no pipes")
+def test_what_became_of_files_is_said_in_print(tmp_path):
+    """A name that is no text is escaped in the warning; what is no file any more has no content."""
+    names = [os.fsdecode(b"caf\xe9.png"), "a.png", "b.png", "c.png"]
+    for name in names:
+        Image.new("L", (4, 4), 100).save(tmp_path / name, "PNG")
+    images = ImageFiles([tmp_path / name for name in names], 4)
+    before = images.contents()
+    assert len(set(before)) == 1
+    for name in names[:3]:
+        (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / "a.png")
+    os.truncate(tmp_path / "c.png", 20 * 10**9)
+    assert images.contents() == [""] * 4
+    with pytest.warns(UserWarning, match=r"/caf\\udce9.png and 3 more cannot be read") as said:
+        assert np.asarray(images).max() == 0
+    assert str(said[0].message).isprintable()
+    assert len(images.digests()) == 4

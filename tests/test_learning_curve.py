@@ -90,6 +90,23 @@ def test_errors_never_fall_below_zero_nor_rise():
     assert steep.error(10**6).value >= 0
 
 
+def test_an_error_is_a_share():
+    """Before the first point a steep curve would pass 1; errors and intervals do not."""
+    curve = tl.LearningCurve([20, 40, 80], [0.9, 0.5, 0.25], samples=100)
+    first = curve.error(1)
+    assert (first.value, first.high) == (1, 1)
+    assert 0 <= first.low <= 1
+    bought = curve.buys(1, more=10**6)
+    assert 0 <= bought.low <= bought.high <= 1
+
+
+def test_points_that_cannot_be_told_apart():
+    """Numbers of labels that hardly differ, or are enormous, give a flat curve, not NaN."""
+    for labels in ([10**9, 10**9 + 1, 10**9 + 2], [1e200, 1e210, 1e220]):
+        curve = tl.LearningCurve(labels, [0.3, 0.2, 0.4], samples=50)
+        assert 0 <= curve.error(1e230).low <= curve.error(1e230).high <= 1
+
+
 def test_several_errors_at_one_number_of_labels():
     """Runs of several seeds may be given together."""
     labels = np.repeat(LABELS, 3)

@@ -103,3 +103,23 @@ def test_typical_first_then_margin(pool):
         expected = ask(name, pool, labelled, probabilities)
         assert np.array_equal(ask("typical_then_margin", pool, labelled, probabilities), expected)
     assert np.array_equal(ask("typical_then_margin", pool), ask("typical", pool))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_no_number_is_refused(pool, value):
+    """Neither features nor probabilities may hold what cannot be compared."""
+    pool[3, 2] = value
+    with pytest.raises(ValueError, match=r"Features have values that are not finite .* Leave such"):
+        ask("typical", pool)
+    probabilities = np.full((70, 3), value)
+    with pytest.raises(ValueError, match="Probabilities have values that are not finite"):
+        ask("margin", pool, [], probabilities)
+
+
+@pytest.mark.parametrize("shape", [(70,), (69, 3), (70, 1)])
+def test_probabilities_of_another_shape(pool, shape):
+    """A row for each example and two columns at least are expected."""
+    with pytest.raises(
+        ValueError, match=r"Probabilities have shape .*; \[70, classes\] is expected"
+    ):
+        ask("margin", pool, [], np.ones(shape))

@@ -1,11 +1,14 @@
 """Promises of reading recordings: what a device writes is usable, or a sentence says why."""
 
 import io
+import os
 import sys
+import warnings
 
 import numpy as np
 import pytest
 import soundfile
+from fuzz import times
 
 import tlhelpers as tl
 from tlhelpers.speech.read_audio import RATE
@@ -17,9 +20,9 @@ def tone(rate=RATE, seconds=1.0, hertz=440, loud=0.5):
     return (loud * np.sin(2 * np.pi * hertz * np.arange(round(rate * seconds)) / rate)).astype("f4")
 
 
-def file(samples, rate=RATE, kind="WAV"):
+def file(samples, rate=RATE, kind="WAV", subtype=None):
     stream = io.BytesIO()
-    soundfile.write(stream, samples, rate, format=kind)
+    soundfile.write(stream, samples, rate, format=kind, subtype=subtype)
     return stream.getvalue()
 
 
@@ -92,6 +95,15 @@ def test_ten_minutes_are_refused_before_they_are_read(tmp_path):
     ("source", "options", "sentence"),
     [
         (file(tone(seconds=0.05)), {}, r"it lasts 0.05 s, .* 0.1 s or more are expected"),
+        (
+            file(tone(200_000), 200_000),
+            {},
+            "has 200000 samples a second; 192000 at most are expected",
+        ),
+        (file(np.zeros((RATE, 9))), {}, "it has 9 channels; 8 at most are expected"),
+        (file(tone() * 8, subtype="FLOAT"), {}, "its samples go up to 4; from -1 to 1 is expected"),
+        (file(tone() * np.nan, subtype="FLOAT"), {}, "its samples go up to nan; from -1 to 1"),
+        ("n" * 5000, {}, "cannot be used: there is no file"),
         (file(tone(4000), 4000), {}, "it has 4000 samples a second; 8000 or more are expected"),
         (b"", {}, "WAV, FLAC, OGG or MP3 is expected"),
         (b"\x1aE\xdf\xa3 webm", {}, r"recordings of telephones \(M4A\) and of browsers \(WebM\)"),
@@ -120,3 +132,72 @@ def test_without_soundfile(monkeypatch):
     monkeypatch.setitem(sys.modules, "soundfile", None)
     with pytest.raises(ImportError, match="python -m pip install soundfile"):
         tl.read_audio(b"...")
+
+
+def test_peaks_of_a_lossy_format_are_cut():
+    """A little beyond full scale, as decoders of MP3 overshoot: it stays in [-1, 1]."""
+    with pytest.warns(UserWarning, match="too loud"):
+        audio = tl.read_audio(file(tone() * 2.5, subtype="FLOAT"))
+    assert np.abs(audio).max() == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are texts there")
+def test_what_is_no_sound_file(tmp_path):
+    """A name that is no text is read, and printed escaped; raw samples and pipes are refused."""
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav")
+    with open(path, "wb") as stream:
+        stream.write(file(tone()))
+    assert len(tl.read_audio(path)) == RATE
+    with open(path, "wb") as stream:
+        stream.write(b"nothing")
+    with pytest.raises(ValueError, match=r"^caf\\udce9\.wav cannot be used") as error:
+        tl.read_audio(path)
+    assert str(error.value).isprintable()
+    (tmp_path / "a.raw").write_bytes(file(tone()))
+    with pytest.raises(ValueError, match=r"a.raw cannot be used: .* WAV, FLAC, OGG or MP3 is"):
+        tl.read_audio(tmp_path / "a.raw")
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "zeros.wav").symlink_to("/dev/zero")
+    for name in ("pipe.wav", "zeros.wav"):
+        with pytest.raises(ValueError, match="there is no file"):
+            tl.read_audio(tmp_path / name)
+
+
+def test_a_padded_file_is_read_as_far_as_it_is_sound(tmp_path):
+    """20 GB of zeros behind a second of sound are not read."""
+    (tmp_path / "a.wav").write_bytes(file(tone()))
+    os.truncate(tmp_path / "a.wav", 20 * 10**9)
+    assert len(tl.read_audio(tmp_path / "a.wav")) == RATE
+
+
+def test_a_damaged_recording_is_samples_or_a_sentence(capfd):
+    """300 of them: samples in [-1, 1], or a ValueError that names it; nothing printed."""
+    rng, sound = np.random.default_rng(0), tone(seconds=0.5)
+    kinds = ("WAV", "FLAC", "OGG", "MP3", "AIFF", "W64")
+    seeds = [file(sound, kind=kind) for kind in kinds if kind in soundfile.available_formats()]
+    read = 0
+    for _ in range(times(300)):
+        content = bytearray(seeds[rng.integers(len(seeds))])
+        for _ in range(rng.integers(1, 6)):
+            at = rng.integers(min(len(content), 60))
+            match rng.integers(4):
+                case 0:
+                    content[rng.integers(min(len(content), 100))] ^= 1 << rng.integers(8)
+                case 1:
+                    content[rng.integers(len(content))] ^= 1 << rng.integers(8)
+                case 2:
+                    del content[1 + rng.integers(len(content)) :]
+                case _:
+                    content[at : at + 4] = (2 ** rng.integers(33) - 1).astype("<u8").tobytes()[:4]
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="The recording is too loud")
+                audio = tl.read_audio(bytes(content))
+        except ValueError as error:
+            assert str(error).startswith("The recording ")  # noqa: PT017
+        else:
+            read += 1
+            assert (audio.ndim, audio.dtype) == (1, np.float32)
+            assert np.abs(audio).max() <= 1
+    assert read > times(300) / 20
+    assert capfd.readouterr() == ("", "")

@@ -1,6 +1,7 @@
 """Promises of reading one picture of your own."""
 
 import io
+import os
 
 import numpy as np
 import pytest
@@ -89,6 +90,8 @@ def test_turned_by_its_camera():
         ("nowhere/cat.png", r"cat.png cannot be used: there is no such file. Looked for it as /"),
         (({"name": "notes.txt", "content": b"text"},), "notes.txt cannot be used: not a picture"),
         ((), "Nothing was uploaded yet"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0", "The picture cannot be used: not a picture that Pillow knows"),
+        ("n" * 5000, "cannot be used: it cannot be read: File name too long. Looked for it as /"),
         (3, "Got int; a path, the bytes of a picture or an upload is expected"),
     ],
 )
@@ -102,3 +105,33 @@ def test_size_is_checked():
     """A side of zero is refused before anything is read."""
     with pytest.raises(ValueError, match="size is 0; a whole number of at least 1"):
         tl.read_picture(b"", 0)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are texts there, and there are no pipes")
+def test_a_name_that_is_no_text_and_a_pipe(tmp_path):
+    """It is used, or printed with what is no text escaped; a pipe is not waited for."""
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9\n.png")
+    with open(path, "wb") as file:
+        file.write(content())
+    is_colour(tl.read_picture(path, 24), RED)
+    with open(path, "wb") as file:
+        file.write(b"nothing")
+    with pytest.raises(ValueError, match=r"^caf\\udce9\\n\.png cannot be used: not a") as error:
+        tl.read_picture(path)
+    assert str(error.value).isprintable()
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(ValueError, match=r"pipe.png cannot be used: a pipe, a socket or a device"):
+        tl.read_picture(tmp_path / "pipe.png")
+
+
+def test_a_file_without_rights(tmp_path, monkeypatch):
+    """A sentence says so, also when its first bytes are asked for."""
+    (tmp_path / "a.png").write_bytes(content())
+
+    def denied(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", denied)
+    monkeypatch.setattr("io.open", denied)
+    with pytest.raises(ValueError, match=r"a.png cannot be used: no right to read it. Looked for"):
+        tl.read_picture(tmp_path / "a.png")

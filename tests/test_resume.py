@@ -1,5 +1,8 @@
+import json
 import os
+import shutil
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -200,6 +203,199 @@ def test_backup_of_another_training(tmp_path):
     ):
         with pytest.raises(ValueError, match=f"does not belong .* differs {message}"):
             run(**change)
+
+
+def other_model(**changes):
+    """The model of `killed_training`, with another setting that changes no weight's shape."""
+    whole = killed_training.model()
+    _, hidden, dropout, last = whole.layers
+    for name, value in changes.items():
+        owner = {"rate": dropout, "activation": last, "kernel_regularizer": hidden}[name]
+        setattr(owner, name, value)
+    return whole
+
+
+@pytest.mark.slow
+def test_backup_of_other_settings(tmp_path):
+    """Another dropout, penalty, activation or loss is another training: no old result is given."""
+    losses = keras.losses
+
+    def run(loss=None, **changes):
+        whole = other_model(**changes)
+        if loss:
+            whole.compile("adam", loss)
+        killed_training.run(tmp_path, whole=whole, epochs=(1, 1))
+
+    run()
+    for change, what in (
+        ({"rate": 0.5}, r"layers \(their settings: dropout, regularizers"),
+        ({"kernel_regularizer": keras.regularizers.L2(0.1)}, "layers"),
+        ({"activation": keras.activations.softmax}, "layers.*, loss"),
+        (
+            {"loss": losses.SparseCategoricalCrossentropy(ignore_class=0)},
+            r"loss \(.*Crossentropy.*, now .*\"ignore_class\": 0",
+        ),
+        ({"loss": losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")}, "loss"),
+    ):
+        with pytest.raises(ValueError, match=f"does not belong .* differs in: {what}"):
+            run(**change)
+    run()
+
+
+@pytest.mark.slow
+def test_backup_of_a_model_written_as_a_class(tmp_path):
+    """What cannot be described as a whole is told by its layers."""
+
+    class Head(keras.Model):
+        def __init__(self, rate):
+            super().__init__()
+            self.base = killed_training.model().layers[0]
+            self.dropout, self.dense = keras.layers.Dropout(rate), keras.layers.Dense(3)
+
+        def call(self, x, training=None):
+            return self.dense(self.dropout(self.base(x), training=training))
+
+    def run(rate):
+        head = Head(rate)
+        head.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        options = {"epochs": (0, 1), "verbose": 0}
+        tl.fine_tune(head, killed_training.pair(0), backup=tmp_path, **options)
+
+    run(0.2)
+    with pytest.raises(ValueError, match="differs in: layers"):
+        run(0.3)
+    run(0.2)
+
+
+def rewrite(path, damage):
+    """Change what a file of a backup tells, by a text or a function, and its arrays."""
+    with np.load(path) as file:
+        values = dict(file)
+    told = json.loads(str(values.pop("told")))
+    if callable(damage):
+        damage(told, values)
+        damage = json.dumps(told)
+    if damage:
+        values["told"] = np.array(damage)
+    np.savez(path, **values)
+
+
+def test_backup_of_an_earlier_version(tmp_path):
+    """A backup that does not tell settings and loss says so, and how to go on."""
+    killed_training.run(tmp_path, epochs=(1, 1))
+
+    def as_before(told, values):
+        for name in ("format", "layers", "loss"):
+            del told["identity"][name]
+        del told["arrays"]
+
+    rewrite(tmp_path / "start.npz", as_before)
+    message = (
+        r"another version of tlhelpers, in format 1; this one reads format 2, .*settings.*loss.*"
+    )
+    with pytest.raises(ValueError, match=message + "install the version.*another folder or delete"):
+        killed_training.run(tmp_path, epochs=(1, 1))
+
+
+def lose(name):
+    def change(told, values):
+        del values[max(key for key in values if key.startswith(name))]
+
+    return change
+
+
+def reshape(name):
+    def change(told, values):
+        key = max(key for key in values if key.startswith(name))
+        values[key] = np.zeros((*values[key].shape, 2), np.float32)
+
+    return change
+
+
+DAMAGES = {
+    "nothing is told": "",
+    "no JSON": "{",
+    "a list": "[1]",
+    "no history": lambda told, values: told.pop("history"),
+    "another epoch": lambda told, values: told.update(epoch=[7]),
+    "no epoch": lambda told, values: told.update(epoch=[]),
+    "weight lost": lose("v"),
+    "weight of another shape": reshape("v"),
+    "weight of another model": lambda told, values: values.update(v99=np.zeros(3)),
+    "optimizer lost": lose("o"),
+    "optimizer of another shape": reshape("o"),
+    "best weights lost": lambda told, values: values.update(b0=np.zeros(3)),
+}
+
+
+@pytest.fixture(scope="module")
+def cut_off(tmp_path_factory):
+    """A backup of a tuning that ended in its fourth epoch."""
+    folder = tmp_path_factory.mktemp("cut_off")
+    interrupted(folder, Interrupt(epoch=1 + 4), epochs=(1, 4))
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_content_costs_one_epoch(damage, cut_off, tmp_path):
+    """A newest file that is whole, but not what it should be, gives way to the one before."""
+    folder = shutil.copytree(cut_off, tmp_path / "copy")
+    rewrite(folder / "tuning-000002.npz", DAMAGES[damage])
+    assert killed_training.run(folder, epochs=(1, 4))[2].epochs == [2, 3]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", ["nothing is told", "no history", "weight lost"])
+def test_damaged_end_of_a_stage(damage, tmp_path):
+    """A finished stage whose file is damaged is trained again."""
+    want = killed_training.result(*killed_training.run(tmp_path, epochs=(1, 2)))
+    rewrite(tmp_path / "tuning.npz", DAMAGES[damage])
+    got = killed_training.run(tmp_path, epochs=(1, 2))
+    assert got[2].epochs == [0, 1]
+    check(killed_training.result(*got), want)
+
+
+def test_start_that_tells_nothing(tmp_path):
+    """A start that is whole as a file, but tells nothing, is a damaged one."""
+    killed_training.run(tmp_path, epochs=(1, 1))
+    rewrite(tmp_path / "start.npz", "")
+    with pytest.raises(ValueError, match=r"start\.npz is missing or damaged"):
+        killed_training.run(tmp_path, epochs=(1, 1))
+
+
+@pytest.mark.slow
+def test_full_disk_at_the_end_of_a_stage(tmp_path, monkeypatch):
+    """The files of epochs go when the stage is kept, not before."""
+    replace = os.replace
+
+    def full(source, target):
+        if Path(target).name == "tuning.npz":
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.warns(UserWarning, match="state was not kept"):
+        killed_training.run(tmp_path, epochs=(1, 2))
+    assert (tmp_path / "tuning-000001.npz").exists()
+    monkeypatch.undo()
+    assert killed_training.run(tmp_path, epochs=(1, 2))[2].epochs == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders cannot be opened elsewhere")
+def test_what_was_kept_has_reached_the_disk(tmp_path, monkeypatch):
+    """A file before it gets its name, its folder after it: a power cut leaves one or the other."""
+    happened, replace, fsync = [], os.replace, os.fsync
+
+    def note(number):
+        happened.append("folder" if stat.S_ISDIR(os.fstat(number).st_mode) else "file")
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", note)
+    monkeypatch.setattr(os, "replace", lambda *given: happened.append("name") or replace(*given))
+    killed_training.run(tmp_path, epochs=(1, 1))
+    assert happened
+    assert happened == ["file", "name", "folder"] * (len(happened) // 3)
 
 
 def test_folder_without_its_start(tmp_path):

@@ -49,9 +49,9 @@ def test_names_and_series_do_as_well():
     ("given", "message"),
     [
         ((TRUE, SAID, GROUPS[:4]), r"Got 5 labels, 5 predictions, 4 groups; one of each"),
-        ((TRUE, np.zeros((5, 3)), GROUPS), r"predictions are float64 of shape \[5, 3\].*argmax"),
-        ((TRUE, [0.2] * 5, GROUPS), r"predictions are float64.*Give answers"),
-        (([], [], []), r"labels are float64 of shape \[0\]"),
+        ((TRUE, np.zeros((5, 3)), GROUPS), r"Predictions have shape \[5, 3\].*argmax"),
+        ((TRUE, [0.2] * 5, GROUPS), "Predictions are of type float64, such as 0.2; whole"),
+        (([], [], []), r"Labels have shape \[0\]"),
         ((TRUE, list("aabba"), GROUPS), r"labels are int64 and predictions are <U1; both as"),
         ((TRUE, SAID, [*GROUPS[:4], None]), r"1 samples have no group. Name theirs"),
         ((TRUE, SAID, [*GROUPS[:4], "all"]), r"A group is called 'all'.*Rename it"),

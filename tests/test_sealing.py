@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,8 @@ needs_seal = pytest.mark.skipif(
 DAEMON = """
 import os, time
 
-if os.fork() == 0:
+child = os.fork()
+if child == 0:
     os.setsid()
     if os.fork():
         os._exit(0)
@@ -34,6 +36,7 @@ if os.fork() == 0:
         with open("ticks", "a") as file:
             file.write("x")
         time.sleep(0.1)
+_ = os.waitpid(child, 0)  # what is between has ended when processes are counted
 """
 WAYS_TO_END = {
     "killed": "",
@@ -207,6 +210,45 @@ def test_hidden_folder_is_empty_and_cannot_be_written(folder):
         for command in (f"umount {hidden}", "unshare --user true"):
             assert kernel(f"os.system('{command}') != 0") == (["True"], [])
     assert list(hidden.iterdir())
+
+
+@needs_seal
+def test_everything_but_its_own_is_read_only(folder, monkeypatch):
+    """Packages, the course and the system; the home is new, and what is written there is lost."""
+    with tempfile.TemporaryDirectory() as home:
+        monkeypatch.setenv("HOME", home)
+        Path(home, "secret").write_text("mine")
+        places = [HOMEWORK, Path(sealing.__file__).parents[2], "/etc", "/usr", "/", "/proc/self"]
+        with sealed_kernel(folder) as kernel:
+            for place in places:
+                path = str(Path(place, "x"))
+                error = error_of(kernel, f"open({path!r}, 'w')")
+                assert error[0] in ("OSError", "FileNotFoundError"), (path, error)
+            assert kernel("import os; os.listdir(os.path.expanduser('~')).count('secret')") == (
+                ["0"],
+                [],
+            )
+            assert kernel("x = open(os.path.expanduser('~/x'), 'w').write('kept')") == ([], [])
+            assert kernel("os.system('mount -o remount,rw /') != 0") == (["True"], [])
+        assert Path(home, "secret").exists()
+        assert not Path(home, "x").exists()
+
+
+@needs_seal
+def test_network_is_cut(folder):
+    """Not even what listens on this machine can be reached."""
+    with sealed_kernel(folder) as kernel, socket.create_server(("127.0.0.1", 0)) as server:
+        code = f"import socket; socket.create_connection(('127.0.0.1', {server.getsockname()[1]}))"
+        assert error_of(kernel, code)[0] == "OSError"
+        assert kernel("len(socket.if_nameindex())") == (["1"], [])
+
+
+@needs_seal
+def test_path_that_is_too_long_for_sockets_says_so(tmp_path):
+    """Rather than open ports, which a kernel without a network could not serve."""
+    manager = sealing.SealedKernelManager(own_folder=str(tmp_path / ("long" * 30)))
+    with pytest.raises(ValueError, match=r"too long for sockets.* bytes at most are expected"):
+        asyncio.run(manager.start_kernel())
 
 
 @needs_seal

@@ -1,6 +1,9 @@
 import keras
 import numpy as np
 import pytest
+from fuzz import some
+from hypothesis import given
+from hypothesis import strategies as st
 
 import tlhelpers as tl
 from tlhelpers.runtime import memory
@@ -126,7 +129,7 @@ def test_without_a_layer(digits):
     assert "drop" in [layer.name for layer in tail.layers]
     model = glyphnet_model(digits)
     tl.unfreeze(model)
-    with pytest.raises(ValueError, match=r"trains from its first layer on.*Freeze its first"):
+    with pytest.raises(ValueError, match=r"cut: it trains from its first.*Freeze its first"):
         tl.split_at(model)
 
 
@@ -164,3 +167,125 @@ def test_memory_is_said_and_checked_first(digits, monkeypatch, capsys):
 def test_free_memory():
     """A number of bytes that this machine can have."""
     assert 2**20 < FREE < 2**50
+
+
+class Halves(keras.layers.Layer):
+    """A layer with two outputs."""
+
+    def call(self, x):
+        return x[..., :2], x[..., 2:]
+
+
+KINDS = ("dense", "norm", "relu", "skip", "add", "shared", "inner", "operation", "halves", "drop")
+
+
+def random_model(kinds, outputs, draw):
+    """A model of vectors of 4, of steps that take one of the last tensors, or two of them."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((4,))
+    tensors = [inputs]
+    shared = keras.layers.Dense(4, name="shared", trainable=draw(st.booleans()))
+    for i, kind in enumerate(kinds):
+        one = tensors[-1]
+        other = tensors[draw(st.integers(0, len(tensors) - 1))]
+        trains = draw(st.booleans())
+        if kind == "dense":
+            one = keras.layers.Dense(4, name=f"block{i}_dense", trainable=trains)(one)
+        elif kind == "norm":
+            one = keras.layers.BatchNormalization(name=f"block{i}_norm", trainable=trains)(one)
+        elif kind == "skip":
+            one = keras.layers.Add(name=f"add_{i}")([one, keras.layers.ReLU(name=f"r{i}")(other)])
+        elif kind == "add":
+            one = keras.layers.Add(name=f"add_{i}")([one, other])
+        elif kind == "shared":
+            one = shared(one)
+        elif kind == "inner":
+            layers = [keras.layers.Dense(4, name="block1", trainable=trains), keras.layers.ReLU()]
+            one = keras.Sequential([keras.Input((4,)), *layers], name=f"inner_{i}")(one)
+        elif kind == "operation":
+            one = keras.ops.tanh(one)
+        elif kind == "halves":
+            halves = Halves(name=f"halves_{i}")(one)
+            one = keras.layers.Concatenate(name=f"joined_{i}")([halves[1], halves[0]])
+        elif kind == "drop":
+            one = keras.layers.Dropout(0.5, name=f"drop_{i}")(one)
+        else:
+            one = keras.layers.ReLU(name=f"relu_{i}")(one)
+        tensors.append(one)
+    ends = [tensors[-1], *(tensors[draw(st.integers(0, len(tensors) - 1))] for _ in range(outputs))]
+    ends = list({id(tensor): tensor for tensor in ends}.values())
+    return keras.Model(inputs, ends if len(ends) > 1 else ends[0])
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*differ in training")
+@some(10)
+@given(
+    kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=5),
+    outputs=st.integers(0, 1),
+    data=st.data(),
+)
+def test_trunk_and_tail_are_the_whole(kinds, outputs, data):
+    """Wherever a random model is cut, both halves give what it gives; or it is said why not."""
+    model = random_model(kinds, outputs, data.draw)
+    images = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    want = keras.tree.flatten(model(images))
+    for place in (None, *(layer.name for layer in model.layers), "block1", "nowhere"):
+        try:
+            trunk, tail = tl.split_at(model, place)
+        except ValueError as error:
+            assert "be cut" in str(error) or "weights train" in str(error)  # noqa: PT017
+            continue
+        assert trunk.trainable_weights == []
+        got = keras.tree.flatten(tail(trunk(images)))
+        for one, two in zip(got, want, strict=True):
+            np.testing.assert_allclose(one, two, atol=1e-5)
+        free = {id(weight) for weight in model.trainable_weights}
+        assert {id(weight) for weight in tail.trainable_weights} == free
+
+
+@pytest.mark.parametrize("kind", ["input", "output", "halves"])
+def test_what_leads_past_a_place(kind):
+    """The input, an earlier output and one of two halves are needed behind the cut: no place."""
+    inputs = keras.Input((4,))
+    x = first = keras.layers.Dense(4, name="block1", trainable=False)(inputs)
+    halves = Halves(name="halves")(x)
+    x = keras.layers.ReLU(name="relu")(halves[0] if kind == "halves" else x)
+    if kind == "halves":
+        x = keras.layers.Concatenate()([x, halves[1]])
+    x = keras.layers.Dense(4, name="block2", trainable=False)(x)
+    x = keras.layers.Add(name="end")([x, inputs]) if kind == "input" else x
+    x = keras.layers.Dense(2, name="block3")(x)
+    model = keras.Model(inputs, [x, first] if kind == "output" else x)
+    with pytest.raises(ValueError, match="cannot be cut behind 'relu': something leads past it"):
+        tl.split_at(model, "relu")
+    behind = {"input": "end", "output": "block1", "halves": "block2"}[kind]
+    trunk, _ = tl.split_at(model)
+    assert trunk.layers[-1].name == behind
+
+
+def test_shared_layer_before_and_behind_what_trains():
+    """A frozen layer that is used again, behind one that trains, does not take the cut there."""
+    shared = keras.layers.Dense(4, name="shared", trainable=False)
+    inputs = keras.Input((4,))
+    x = keras.layers.Dense(4, name="block1")(shared(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(2, name="head")(shared(x)))
+    trunk, tail = tl.split_at(model)
+    assert [layer.name for layer in trunk.layers][1:] == ["shared"]
+    assert len(tail.trainable_weights) == 4
+
+
+def test_two_layers_of_one_name():
+    """Layers of two inner models that are called alike cannot stand in one part, and it is said."""
+    inner = [
+        keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, name="same")], name=name)
+        for name in ("one", "two")
+    ]
+    head = keras.layers.Dense(2, name="head")
+    model = keras.Sequential([keras.Input((4,)), *inner, head])
+    tl.freeze(inner[0])
+    _, tail = tl.split_at(model)
+    assert len(tail.trainable_weights) == 4
+    tl.freeze(inner[1])
+    with pytest.raises(ValueError, match=r"several layers named \['same'\].*different names"):
+        tl.split_at(model)

@@ -10,7 +10,8 @@ from sklearn.datasets import load_digits
 
 import tlhelpers as tl
 from tlhelpers.storage import cache
-from tlhelpers.tasks import image_tasks
+from tlhelpers.storage.find import Published
+from tlhelpers.tasks import folder_scan, image_tasks
 
 SPLITS = ("train", "validation", "test")
 
@@ -97,7 +98,7 @@ def test_split_refuses_labels_that_do_not_match(digits):
 def test_task_refuses_labels_outside_its_classes(digits):
     """The label that has no class is named."""
     bad = tl.Split(digits.train.images, digits.train.labels + 1, digits.train.index)
-    with pytest.raises(ValueError, match="train holds label 10, but there are 10 classes, 0 to 9"):
+    with pytest.raises(ValueError, match=r"Labels of train go from 1 to 10, .*: labels - 1"):
         dataclasses.replace(digits, train=bad)
 
 
@@ -182,6 +183,26 @@ def test_a_relative_path_is_that_of_the_moment(folder, monkeypatch):
     assert want.any()
     np.testing.assert_array_equal(np.asarray(task.test.images), want)
     assert tl.extract_features(task.layer(), task.test.images).shape == (len(want), 128)
+
+
+def test_a_backbone_that_is_not_here_is_missed_before_pictures_are_read(folder, monkeypatch):
+    """No picture is looked at in vain, whichever kind of backbone it is."""
+    refused = "http://127.0.0.1:9/"
+    monkeypatch.setattr("time.sleep", lambda _: None)  # between attempts
+    monkeypatch.setattr("tlhelpers.backbones.keras_networks._PLACE", refused)
+    monkeypatch.setattr(
+        "tlhelpers.backbones.load_backbone.PUBLISHED",
+        Published("network", {"a": None}, None, "modules/none", "none==0", "no_such_package", 1),
+    )
+    monkeypatch.setattr(folder_scan, "scan", lambda *_, **__: pytest.fail("read in vain"))
+    missing = ("keras:VGG16", "package:efficientnet-lite0", f"{refused}module.tar.gz")
+    for backbone in missing:
+        with pytest.raises(ConnectionError):
+            tl.load_task("folder", path=folder, backbone=backbone)
+    with pytest.raises(ValueError, match="Unknown backbone 'keras:None'"):
+        tl.load_task("folder", path=folder, backbone="keras:None")
+    with pytest.raises(ValueError, match="too small for VGG16"):
+        tl.load_task("folder", path=folder, backbone="keras:VGG16", size=8)
 
 
 def test_one_bad_picture_does_not_stop_a_training(folder):
@@ -330,20 +351,24 @@ def test_score_takes_scores(balanced):
     ("answers", "labels", "message"),
     [
         ([1, 2, 3], [1, 2], "3 answers for 2 labels"),
-        ([], np.zeros(0, int), r"answers are float64 of shape \[0\]"),
-        (np.zeros(0, int), np.zeros(0, int), "0 answers for 0 labels; .* one at least"),
-        ([10], [1], "answers hold 10, but there are 10 classes, 0 to 9"),
-        ([1], [-1], "labels hold -1, but"),
-        ([0.5], [1], r"answers are float64 of shape \[1\]; .* or scores of shape \[n, 10\]"),
-        ([1], [1.0], "labels are float64"),
-        (np.zeros((2, 9)), [1, 2], r"answers are float64 of shape \[2, 9\]"),
+        ([], np.zeros(0, int), r"Answers have shape \[0\]; \[n\], .* one at least"),
+        (np.zeros(0, int), np.zeros(0, int), r"Answers have shape \[0\]; \[n\], .* one at least"),
+        ([10], [1], "Answers go from 10 to 10, but there are 10 classes, 0 to 9"),
+        ([1], [-1], "Labels go from -1 to -1, but"),
+        ([0.5], [1], "Answers are of type float64, such as 0.5; whole numbers"),
+        ([1], [1.5], "Labels are of type float64, such as 1.5"),
+        (
+            np.zeros((2, 9)),
+            [1, 2],
+            r"Answers have shape \[2, 9\]; classes \[n\], or scores \[n, 10\]",
+        ),
         (np.full((1, 10), np.nan), [1], "not finite"),
-        (["1"], [1], "answers are <U1"),
+        (["1"], [1], "Answers are of type <U1, such as '1'; whole numbers"),
     ],
 )
 def test_answers_that_cannot_be(digits, answers, labels, message):
     """What was received, and what is expected."""
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         digits.score(answers, labels)
 
 

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 
@@ -379,16 +380,17 @@ def test_a_page_instead_of_a_file(bert, nowhere, monkeypatch):
 
 
 def test_a_damaged_entry_can_be_mended(bert, nowhere, monkeypatch):
-    """The advice works: without the damaged file, or the folder, it is downloaded again."""
+    """The advice works: once the damaged entry is removed, it is downloaded again."""
     checksums(bert, monkeypatch)
     with Server(*answers(bert), *answers(bert), status(404)) as server:
         monkeypatch.setenv("HF_ENDPOINT", server.address)
         tl.TextEncoder(progress=False)
-        entry = cache.cache_dir() / "modules/sentence-transformers/all-MiniLM-L6-v2"
-        (entry / "model.safetensors").write_bytes(b"damaged")
-        with pytest.raises(ValueError, match=r"Remove that folder, then try again"):
+        entry = "modules/sentence-transformers/all-MiniLM-L6-v2"
+        (cache.cache_dir() / entry / "model.safetensors").write_bytes(b"damaged")
+        advice = f'tl.clear_cache("{entry}") removes it, then try again'
+        with pytest.raises(ValueError, match=re.escape(advice)):
             tl.TextEncoder()
-        (entry / "model.safetensors").unlink()
+        assert list(tl.clear_cache(entry).entry) == [entry]
         assert tl.TextEncoder().dimension == 8
 
 

@@ -221,3 +221,12 @@ def test_what_is_no_state_dict_is_refused(saved, thing, first):
     wanted = rf"something else than tensors by name{first}\. A state_dict is expected"
     with pytest.raises(ValueError, match=wanted):
         torch_tensors(saved(thing))
+
+
+def test_few_bytes_that_want_much_memory(tmp_path):
+    """A pickle that numbers what it remembers in millions is refused before room is made for it."""
+    begin = b"".join(pickle.dumps(each, 2) for each in (MAGIC, PROTOCOL))
+    path = tmp_path / "weights.pth"
+    path.write_bytes(begin + b"\x80\x02Nr" + (2**22).to_bytes(4, "little") + b".")
+    with pytest.raises(ValueError, match=r"damaged: .*wants to remember 4194304 things"):
+        torch_tensors(path)

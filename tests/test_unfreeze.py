@@ -159,3 +159,23 @@ def test_summary(glyphnet, digits):
     table = tl.trainable_summary(layer)
     assert table.parameters.sum() == layer.count_params()
     assert (table.trainable > 0).sum() == 1
+
+
+@pytest.mark.slow
+def test_module_whose_frozen_blocks_are_computed_in_every_step(module, recwarn):
+    """A module is one function: while some of its blocks train, it is said what the others cost."""
+
+    def tune(base, last):
+        recwarn.clear()
+        model = keras.Sequential([keras.Input((4,)), base, keras.layers.Dense(2, name="top")])
+        data = np.random.default_rng(0).random((8, 4), np.float32), np.arange(8) % 2
+        tl.fine_tune(model, data, last=last, epochs=(1, 1), verbose=0)
+        return [str(each.message) for each in recwarn if "every step" in str(each.message)]
+
+    hub = tl.HubLayer(module("without_scopes"), name="hub")
+    (said,) = tune(hub, 1)
+    assert said.startswith("hub is a HubLayer, a module that cannot be cut: its frozen blocks are")
+    assert "task.network()" in said
+    assert tune(hub, None) == []
+    layers = [keras.layers.Dense(4, name=f"block{i}") for i in (1, 2)]
+    assert tune(keras.Sequential([keras.Input((4,)), *layers], name="base"), 1) == []

@@ -188,8 +188,8 @@ def test_bad_samples_are_refused(prompts, x, message):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([0, 1], r"shape \[2\]"),
-        ([0.0, 1, 2], "type float64"),
+        ([0, 1], "Labels do not match: 2 of them for 3 samples"),
+        ([0.0, 1, 1.5], "type float64, such as 1.5"),
         ([0, 1, 3], "0 to 2"),
         ([-1, 0, 1], "from -1"),
     ],

@@ -11,7 +11,7 @@ __version__ = "0.2.0"
 
 _FOLDERS = {
     "runtime": "strategy",
-    "storage": "prepare_mirror read_experiment",
+    "storage": "clear_cache list_cache prepare_mirror read_experiment",
     "images": "coloured_letters crop_views glyphs raw_pixels read_picture transform_images",
     "backbones": "HubLayer export_lite export_module list_backbones load_backbone load_lite",
     "tasks": "AudioSplit AudioTask Split Task TextSplit TextTask list_tasks load_task",

@@ -367,11 +367,49 @@ def typical_by_sample(task, count=40, draws=8):
     return 100 * (np.mean(exact) - np.mean(sampled))
 
 
+def many_labels(folder, count=200_000):
+    """A store of so many labels, and a run on a pool of them and 1,000 items more."""
+    items, names = [f"text {i}" for i in range(count + 1000)], tuple("0123456789")
+    store = tl.LabelStore(Path(folder) / "labels.sqlite")
+    rows = ((store.key(items[i]), names[i % 10], "person", None, i // 1000) for i in range(count))
+    store.add_many(rows)
+    features = np.random.default_rng(0).random((len(items), 4), np.float32)
+    run = tl.AccumulationRun(store, items, features, names, query="random", round_size=REPEATS + 1)
+    return store, run, list(run.ask())
+
+
 def peak_memory():
     """GiB that this process had at most so far, on Linux (`ru_maxrss` counts its parent's too)."""
     with open("/proc/self/status") as file:
         lines = dict(line.split(":", 1) for line in file)
     return int(lines["VmHWM"].split()[0]) / 2**20
+
+
+def labels_at_scale():
+    """What a person waits for at each label, in a store that holds 200,000."""
+    results = []
+    with tempfile.TemporaryDirectory() as folder:
+        store, run, asked = many_labels(folder)
+        numbers = iter(range(10**6))
+        waits = {
+            "add": lambda: store.add(f"item {next(numbers)}", "3"),
+            "answer": lambda: run.answer(asked.pop(), "3"),
+            "ask": run.ask,
+            "counts": store.counts,
+        }
+        for name, wait in waits.items():
+            value = 1000 * median(seconds(wait) for _ in range(REPEATS))
+            what = f"milliseconds to {name} with 200,000 labels"
+            results.append(report(what, value, "at most 50", value <= 50))
+
+        def grouped():
+            store.table().groupby(["label", "round"]).size().unstack(fill_value=0)
+
+        value = ratio(grouped, store.counts, repeats=3)
+        what = "counts of 200,000 labels: a table, grouped / counts()"
+        results.append(report(what, value, "at least 10", value >= 10))
+        store.close()
+    return results
 
 
 def main():
@@ -487,6 +525,7 @@ def main():
         value = median(seconds(ask, name) for _ in range(3))
         what = f"seconds to ask a pool of 50,000 by {name.replace('_', ' ')}"
         results.append(report(what, value, "at most 2", value <= 2))
+    results += labels_at_scale()
     value = typical_by_sample(task)
     what = "points that typical loses by its sample, 40 of 6,000 pictures"
     results.append(report(what, value, "at most 3", value <= 3))

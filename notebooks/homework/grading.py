@@ -3,33 +3,32 @@
 NamedStubs     release: a stub says which exercise it belongs to
 NoChecksums    release: a fork may write its address into the set-up cell
 RestoreCells   before grading: moved, copied and deleted cells, and lost metadata, are mended
-KeepGoing      grading: sealed kernels; one that dies or loops for ever costs one cell, not all
-JudgeTests     after it: a test passes if it reached its last line, whatever was printed meanwhile
-PlainFeedback  feedback: errors are short, and no output repeats the hidden tests
+KeepGoing      grading: sealed kernels; one that dies or loops for ever costs one cell, not all;
+               a test passes if the kernel vouches for its score, whatever was printed meanwhile
 """
 
 import functools
 import os
 import re
+import secrets
 import shutil
 import tempfile
-import textwrap
+import time
+from pathlib import Path
 
 import nbformat
+from feedback import HIDDEN, is_test
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_code_cell, new_output
 from nbgrader import utils
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import ClearSolutions, Execute, NbGraderPreprocessor
-from sealing import SealedKernelManager, can_seal
+from sealing import LONGEST_SOCKET, SealedKernelManager, can_seal
 from traitlets import Integer
 
-HIDDEN = re.compile(r"^### BEGIN HIDDEN TESTS\n(.*?)^### END HIDDEN TESTS\n?", re.M | re.S)
-COLOURS = re.compile(r"\x1b\[[\d;]*m")
-
-
-def is_test(cell):
-    return cell.cell_type == "code" and utils.is_grade(cell) and not utils.is_solution(cell)
+HERE = Path(__file__).parent
+# files that the kernel is made of
+PROCTOR = "proctor.py", "plain.py", "texts.py", "untouched.py", "watch.py"
 
 
 def fail(cell, name, message):
@@ -90,6 +89,9 @@ class RestoreCells(NbGraderPreprocessor):
             if name not in blocks and not known.solution:  # a stub would undo the student's answer
                 self.log.warning("Cell %s is missing: put back", name)
                 blocks[name] = [new_code_cell(metadata={"nbgrader": known})]
+        # nothing of a student's runs before the set-up
+        first = next((name for name, known in metadata.items() if known.cell_type == "code"), None)
+        blocks.setdefault(first, []).extend(blocks.pop(None) if first else ())
         nb.cells = [cell for name in (None, *metadata) for cell in blocks.get(name, ())]
         return nb, resources
 
@@ -137,6 +139,7 @@ class KeepGoing(Execute):
     """
 
     max_kernels = Integer(8, help="Kernels for one notebook; then the rest fails.").tag(config=True)
+    total = Integer(3600, help="Seconds for one notebook; then the rest fails.").tag(config=True)
 
     def __init__(self, *args, **options):
         super().__init__(*args, **{"kernel_manager_class": SealedKernelManager, **options})
@@ -144,15 +147,24 @@ class KeepGoing(Execute):
     def create_kernel_manager(self):
         manager = super().create_kernel_manager()
         manager.own_folder = self.folder
-        manager.hidden_folders = [os.getcwd()]  # nbgrader works in the folder of the course
+        manager.proctor = os.path.join(self.folder, PROCTOR[0])
+        here = Path.cwd()  # nbgrader works in the folder of the course
+        manager.hidden_folders = [
+            str(x) for x in (here, *(y / ".git" for y in (here, *here.parents)))
+        ]
         return manager
 
     def preprocess(self, nb, resources, km=None):
         warn_if_open(self.log)
-        self.settled = set()
+        self.settled, self.end = set(), time.monotonic() + self.total
+        locked = "\n".join(cell.source for cell in nb.cells if utils.is_locked(cell))
+        self.imports = sorted({*re.findall(r"^\s*(?:import|from) ([\w.]+)", locked, re.M)})
         for _ in range(self.max_kernels):
+            if time.monotonic() > self.end:
+                break
             try:
-                return self.run_once(nb, resources, km)
+                nb, resources = self.run_once(nb, resources, km)
+                break
             except (DeadKernelError, CellTimeoutError) as error:
                 self.log.warning("Cell %d ended the kernel: %r", self.running, error)
                 died = isinstance(error, DeadKernelError)
@@ -161,15 +173,23 @@ class KeepGoing(Execute):
                 self.settled.add(self.running)
         for index, cell in enumerate(nb.cells):
             if is_test(cell) and index not in self.settled:
-                fail(cell, "NotRun", "Too many cells before this one ended Python.")
+                fail(
+                    cell,
+                    "NotRun",
+                    "The cells before this one ended Python too often, or took too long.",
+                )
         return nb, resources
 
     def run_once(self, nb, resources, km):
         """Execute in a new kernel and a new folder, with the files that were handed in."""
         submitted = resources["metadata"]["path"]
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as self.folder:
+        # sockets want short paths
+        short = "/tmp" if len(tempfile.gettempdir()) > LONGEST_SOCKET - 30 else None
+        with tempfile.TemporaryDirectory(dir=short, ignore_cleanup_errors=True) as self.folder:
             work = os.path.join(self.folder, "work")
             shutil.copytree(submitted, work, ignore=shutil.ignore_patterns("*.ipynb"))
+            for name in PROCTOR:
+                shutil.copy(HERE / name, self.folder)
             resources["metadata"]["path"] = work
             try:
                 return super().preprocess(nb, resources, km)
@@ -177,67 +197,46 @@ class KeepGoing(Execute):
                 resources["metadata"]["path"] = submitted
 
     def preprocess_cell(self, cell, resources, index):
-        if index not in self.settled:
-            self.running = index
+        if index not in self.settled and time.monotonic() < self.end:
+            self.running, self.reply = index, {}
+            self.kc.order = order = order_for(cell, self.imports)
             cell, resources = super().preprocess_cell(cell, resources, index)
             if is_test(cell):
+                judge(cell, order["token"], self.reply)
                 self.settled.add(index)
         return cell, resources
 
     def on_cell_executed(self, **options):
         super().on_cell_executed(**options)
-        payload = options["execute_reply"]["content"].get("payload", [])
-        if any(part.get("source") == "ask_exit" for part in payload):
+        self.reply = options["execute_reply"]["content"]
+        if any(part.get("source") == "ask_exit" for part in self.reply.get("payload", [])):
             raise DeadKernelError("quit() was called")  # the kernel goes only after its reply
 
 
-class JudgeTests(NbGraderPreprocessor):
-    """A test passes if it showed its points, and fails by an error alone, not by a warning."""
-
-    def preprocess_cell(self, cell, resources, index):
-        if is_test(cell):
-            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
-            cell.outputs.sort(key=lambda output: output.output_type != "error")
-            results = [o for o in cell.outputs if o.output_type == "execute_result"]
-            reached = self.is_score(results, cell.metadata.nbgrader.points)
-            if not reached and not utils.has_failed(cell):
-                cell.outputs = []
-                fail(cell, "NotFinished", "The test did not reach its last line.")
-        return cell, resources
-
-    @staticmethod
-    def is_score(results, points):
-        try:
-            return 0 <= float(results[0].data["text/plain"]) <= points
-        except (IndexError, ValueError):
-            return False
+def order_for(cell, imports):
+    """What the kernel has to know of a cell that was given or tests; None for a student's."""
+    if not utils.is_locked(cell):
+        return None
+    kind, name = "check" if is_test(cell) else "given", cell.metadata.nbgrader.grade_id
+    return {"kind": kind, "name": name, "token": secrets.token_hex(16), "imports": imports}
 
 
-class PlainFeedback(NbGraderPreprocessor):
-    """Errors as the student's own lines and the message; no output that repeats hidden tests."""
-
-    def preprocess(self, nb, resources):
-        text = "\n".join(cell.source for cell in nb.cells)
-        visible = HIDDEN.sub("", text)
-        lines = {line.strip() for part in HIDDEN.findall(text) for line in part.split("\n")}
-        # short lines occur by chance, and texts alone are those of messages
-        chance = re.compile(r"(.{,15}|f?[\"'].*)")
-        hidden = [x for x in lines if x not in visible and not chance.fullmatch(x)]
-        for cell in nb.cells:
-            for index, output in enumerate(cell.get("outputs", ())):
-                if output.output_type == "error":
-                    output.traceback = self.brief(output, cell)
-                if any(line in str(output) for line in hidden):
-                    cell.outputs[index] = new_output("stream", text="(left out: hidden tests)\n")
-        return nb, resources
-
-    @staticmethod
-    def brief(error, cell):
-        """The last two frames in cells of the student, and the message."""
-        frames = [frame for frame in error.traceback if "Cell In[" in COLOURS.sub("", frame)]
-        if is_test(cell):
-            here = f"Cell In[{cell.execution_count}]"
-            frames = [frame for frame in frames if here not in COLOURS.sub("", frame)]
-        message = f"{error.ename}: {error.evalue}".split("\n")[:8]
-        text = "\n".join(textwrap.fill(line, 100) for line in message)
-        return [*frames[-2:], f"\x1b[31m{text}\x1b[0m"]
+def judge(cell, token, reply):
+    """Give a test the score that the kernel vouched for; what else the cell shows is no score."""
+    score, kept = reply.get("score"), ("error", "stream", "display_data")
+    vouched = secrets.compare_digest(str(reply.get("token", "")), token)
+    passed = vouched and type(score) in (int, float) and 0 <= score <= cell.metadata.nbgrader.points
+    cell.outputs = [
+        output
+        for output in cell.outputs
+        if output.output_type in kept and output.get("name") != "stderr"
+    ]
+    cell.outputs.sort(key=lambda output: output.output_type != "error")
+    if passed:
+        cell.outputs = [x for x in cell.outputs if x.output_type != "error"]
+        shown = {"text/plain": str(float(score))}
+        cell.outputs.append(
+            new_output("execute_result", shown, execution_count=cell.execution_count)
+        )
+    elif not utils.has_failed(cell):
+        fail(cell, "NotFinished", "The test did not reach its last line.")

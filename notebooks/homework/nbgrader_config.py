@@ -11,6 +11,8 @@ from sqlalchemy.exc import SAWarning
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
+import collecting
+import feedback
 import grading
 
 # nbgrader starts alembic, which stands beside Python; its use of SQLAlchemy warns at each step
@@ -35,6 +37,7 @@ c.GenerateAssignment.preprocessors = [
 
 # Files of students: ann_hw1….ipynb or ann/hw1….ipynb, with whatever a browser or Colab put in
 names = "|".join(path.stem for path in HERE.glob("release/*/*.ipynb"))
+c.ZipCollectApp.collector_plugin = collecting.SafeNames
 c.FileNameCollectorPlugin.named_regexp = (
     r".*/(?!Copy_of|extracted/)(?P<student_id>[^/_]+)(?:_[^/]*)?"
     rf"[/_][^/]*?(?P<file_id>{names})[^/]*\.ipynb$"
@@ -56,7 +59,6 @@ c.Autograde.sanitize_preprocessors = [
 ]
 c.Autograde.autograde_preprocessors = [
     grading.KeepGoing,
-    grading.JudgeTests,
     nbgrader.LimitOutput,
     nbgrader.SaveAutoGrades,
     nbgrader.AssignLatePenalties,
@@ -65,7 +67,9 @@ c.Autograde.autograde_preprocessors = [
 
 c.GenerateFeedback.preprocessors = [
     nbgrader.GetGrades,
-    grading.PlainFeedback,
+    feedback.PlainFeedback,
     nbgrader.ClearHiddenTests,
     CSSHTMLHeaderPreprocessor,
 ]
+c.HTMLExporter.filters = {"markdown2html": feedback.as_text}
+c.HTMLExporter.sanitize_html = True

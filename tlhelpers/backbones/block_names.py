@@ -1,18 +1,10 @@
-"""Blocks of a pretrained network: read from the names of its weights, in the order of use."""
+"""Blocks of a pretrained network, read from the names of its weights."""
 
 import re
 from collections.abc import Sequence
-from graphlib import CycleError, TopologicalSorter
 from itertools import takewhile
-from math import inf
-
-import tensorflow as tf
 
 from ..runtime.checks import whole_number
-from .saved_function import captured_as
-
-Known = dict[str, tuple[float, frozenset[int]]]
-NEVER = -inf  # length of the way to what does not depend on the input
 
 # up to the first number, where the 2 of "conv2d" is none: block_1_expand_BN, conv2_block1_1_conv
 _NUMBERED = re.compile(r"(.*?(?:(?<!onv)\d+[a-z]?|(?<=onv)\d+(?!d)))(?=_|$)")
@@ -64,56 +56,3 @@ def choose_blocks(
     if unknown:
         raise ValueError(f"Unknown blocks {unknown}. The blocks: {known}.")
     return chosen
-
-
-def sort_by_use(
-    function: tf.types.experimental.ConcreteFunction, variables: list[tf.Variable]
-) -> list[tf.Variable]:
-    """Return variables in the order in which the input meets them, in inference mode's function.
-
-    The order of a module's list of variables, and of their names, may be any (`Conv_1` is the
-    last layer of MobileNetV2). A variable's place is the length of the longest way from the input
-    to the first operation that takes both; equal places keep the given order. A graph with loops
-    of TensorFlow 1 in it is not ordered.
-    """
-    graph = function.graph.as_graph_def()
-    library = {callee.signature.name: callee for callee in graph.library.function}
-    known: Known = {tensor.op.name: (0, frozenset()) for tensor in function.graph.inputs}
-    for outer, inner in function.graph.captures:
-        known[inner.op.name] = (NEVER, frozenset([id(outer)]))
-    place: dict[int, float] = {}
-    try:
-        _walk(graph.node, known, library, place)
-    except CycleError:
-        return variables
-    return sorted(variables, key=lambda variable: place.get(id(captured_as(variable)), inf))
-
-
-def _walk(nodes, known, library, place):
-    """Fill `place`: id of capture -> length of way; `known`: node -> (length, its captures)."""
-    nodes = {node.name: node for node in nodes}
-    inputs = {
-        name: [source.split(":")[0] for source in node.input if not source.startswith("^")]
-        for name, node in nodes.items()
-    }
-    for name in TopologicalSorter(inputs).static_order():
-        if name in known:
-            continue
-        given = [known[source] for source in inputs[name]]
-        length = max((length for length, _ in given), default=NEVER) + 1
-        held = frozenset().union(*(captures for _, captures in given))
-        if length == NEVER:  # does not depend on the input: a variable's value, say
-            known[name] = (NEVER, held)
-            continue
-        attributes = nodes[name].attr
-        callee = library.get(attributes["f"].func.name) if "f" in attributes else None
-        if callee is None:
-            for capture in held:
-                place[capture] = min(length, place.get(capture, inf))
-        else:
-            names = [argument.name for argument in callee.signature.input_arg]
-            inside = dict(zip(names, given, strict=True))
-            _walk(callee.node_def, inside, library, place)
-            results = [inside[source.split(":")[0]][0] for source in callee.ret.values()]
-            length = max([length, *results])
-        known[name] = (length, frozenset())

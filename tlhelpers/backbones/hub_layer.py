@@ -23,13 +23,15 @@ class HubLayer(ModuleBlocks):
 
     `hub.KerasLayer` is a layer of Keras 2 and is refused by Keras 3; this one takes the same
     arguments, works in Sequential, functional and subclassed models, and its weights really train.
+    A module is a program: who makes a HubLayer runs it, so take one only from whom you trust.
 
     Parameters
     ----------
     handle : str, path or callable
         `embedded:glyphnet`, the folder of a SavedModel, or an address of TF Hub or Kaggle Models;
         or an object loaded with `tf.saved_model.load`. Only a handle can be saved in a `.keras`
-        file, and only an embedded one is loaded from it in Keras' safe mode.
+        file; in safe mode Keras loads only an embedded one from there, and `call` of another
+        layer makes none that this process has not loaded before.
     trainable : bool
         False (default): the module is a fixed feature extractor. True: all its trainable variables
         are fine-tuned. `unfreeze` chooses some of them.

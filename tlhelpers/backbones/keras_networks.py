@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
@@ -70,9 +71,13 @@ def keras_network(name: str, side: int, *, head: bool = False) -> keras.Model:
             f"The head of {name} takes pictures of {known.head_side} pixels a side, not of {side}. "
             f"Give size={known.head_side}, or head=False."
         )
-    place, checksum = known.whole if head else known.weights
-    path = find_file(_PLACE + place, f"keras/{place.split('/')[-1]}", checksum)
-    return build(name, side, path, head=head)
+    return build(name, side, find_weights(name, head=head), head=head)
+
+
+def find_weights(name: str, *, head: bool = False) -> Path:
+    """Return the file of a network's ImageNet weights; errors as for `keras_network`."""
+    place, checksum = APPLICATIONS[name].whole if head else APPLICATIONS[name].weights
+    return find_file(_PLACE + place, f"keras/{place.split('/')[-1]}", checksum)
 
 
 def build(

@@ -2,10 +2,11 @@
 
 import keras
 
-from ..storage.find_module import data_dir
-from .efficientnet_lite0 import LITE0, efficientnet_lite0
+from ..storage.find import find_files
+from ..storage.find_module import data_dir, find_module
+from .efficientnet_lite0 import LITE0, PUBLISHED, efficientnet_lite0
 from .hub_layer import HubLayer
-from .keras_networks import build, keras_network
+from .keras_networks import build, find_weights, keras_network
 from .list_backbones import FACTS
 from .mobilenet_v2 import with_weights_of
 from .side import network_name, side
@@ -24,7 +25,8 @@ def load_backbone(handle: str, *, size: int | None = None, head: bool = False) -
     handle : str
         "embedded:glyphnet", "package:efficientnet-lite0", "keras:<name>" of Keras Applications,
         or TF Hub's MobileNetV2, whose weights are put into the same network of Keras
-        Applications; see `list_backbones()`.
+        Applications; see `list_backbones()`. A module of TF Hub is a program, and loading it runs
+        it; the others are weights alone.
     size : int, optional
         The side of the pictures in pixels, by default that which the network was made for.
         Smaller ones are faster, and say less.
@@ -68,6 +70,21 @@ def load_backbone(handle: str, *, size: int | None = None, head: bool = False) -
             f"{', '.join(map(repr, FACTS))}."
         )
     return with_weights_of(build("MobileNetV2", side("keras:MobileNetV2", size)), HubLayer(handle))
+
+
+def find_backbone(handle: str, size: int | None = None) -> None:
+    """Bring a backbone's files here without loading them; errors as for `load_backbone`.
+
+    Also those of a handle or a `size` that it cannot take.
+    """
+    side(handle, size)  # which finds a module that is not known
+    name = network_name(handle)
+    if handle == LITE0:
+        find_files(PUBLISHED)
+    elif name:
+        find_weights(name)
+    else:
+        find_module(handle)
 
 
 def backbone_layer(handle: str, size: int | None = None) -> keras.Layer:

@@ -7,7 +7,8 @@ from typing import Any
 import keras
 
 from ..runtime.keras_private import share_storage
-from .block_names import choose_blocks, name_blocks, sort_by_use
+from .block_names import choose_blocks, name_blocks
+from .order_of_use import places_of_use, used_by
 from .saved_function import SavedFunction, captured_as, traces
 
 
@@ -18,16 +19,26 @@ class ModuleBlocks(keras.layers.Layer):
         """Make Keras variables that share the storage of the module's own, in the order of use."""
         trains = {id(variable) for variable in getattr(module, "trainable_variables", ())}
         variables = [v for v in getattr(module, "variables", ()) if _keras_can_hold(v)]
-        if function.traces:
-            variables = sort_by_use(function.traces[-1], variables)
-        self._weights = [share_storage(v, trainable=id(v) in trains) for v in variables]
+        places = places_of_use(function.traces, variables)
+        self._uncut = "" if places else _why_uncut(self.name, variables, function.traces)
+        if places:
+            place = dict(zip(map(id, variables), places, strict=True))
+            variables.sort(key=lambda variable: place[id(variable)])
+        used = used_by(function.traces, variables, self._given.output_key)
+        names = _scoped_names(variables, places and sorted(places))
+        self._weights = [
+            share_storage(variable, name, trainable=id(variable) in trains and id(variable) in used)
+            for variable, name in zip(variables, names, strict=True)
+        ]
         self._may_train = {id(weight) for weight in self._weights if weight.trainable}
         floats = [weight for weight in self._weights if weight.value.dtype.is_floating]
         self._statistics = [weight for weight in floats if not weight.trainable]
         blocks: dict[str, list[keras.Variable]] = {}
-        names = name_blocks([weight.value.name for weight in floats])
-        for name, weight in zip(names, floats, strict=True):
-            blocks.setdefault(name, []).append(weight)
+        pairs = zip(names, self._weights, strict=True)
+        in_floats = name_blocks([name for name, w in pairs if w.value.dtype.is_floating])
+        for name, weight in zip(in_floats, floats, strict=True):
+            if id(weight.value) in used:
+                blocks.setdefault(name, []).append(weight)
         self._blocks = blocks
         for loss in getattr(module, "regularization_losses", ()):
             if not callable(loss):
@@ -39,7 +50,11 @@ class ModuleBlocks(keras.layers.Layer):
 
     @property
     def blocks(self) -> list[str]:
-        """Names of the module's blocks, from input to output, read from its variables' names."""
+        """Names of the module's blocks that its output depends on, from input to output.
+
+        They are read from its variables' names. Where those have no scopes (`kernel`, not
+        `conv/kernel`), each operation with its weights is a block.
+        """
         return list(self._blocks)
 
     def unfreeze(self, blocks: Sequence[str] | None = None, *, last: int | None = None) -> None:
@@ -55,10 +70,13 @@ class ModuleBlocks(keras.layers.Layer):
         Raises
         ------
         ValueError
-            Unknown block; a number that is too large; both arguments; some blocks of a layer with
+            Unknown block; a number that is too large; both arguments; some blocks of a module that
+            tells neither blocks nor the order in which it uses its weights, or of a layer with
             `batch_norm="update"`: a module has one switch for all its blocks, so the statistics
             of the frozen ones would move.
         """
+        if self._uncut and (blocks is not None or last is not None):
+            raise ValueError(self._uncut)
         blocks = choose_blocks(self.blocks, blocks, last)
         if self.batch_norm == "update" and self._statistics and set(blocks) != set(self.blocks):
             raise ValueError(
@@ -96,6 +114,43 @@ def _keras_can_hold(variable):
     kind = variable.dtype
     number = kind.is_floating or kind.is_complex or kind.is_integer or kind.is_bool
     return number and not kind.is_quantized and variable.shape.is_fully_defined()
+
+
+def _scoped_names(variables, places):
+    """Names of variables; those without a scope get one for the operation that uses them.
+
+    A matrix, or what has more dimensions, begins an operation, unless it is met at the same place
+    as the one before (the queries, keys and values of attention); vectors belong to it.
+    """
+    names, number, at = [], 0, None
+    for i, variable in enumerate(variables):
+        name = variable.name
+        if "/" in name or len(variables) == 1:
+            at = None
+        elif places is None:
+            name = f"all/{name}"
+        else:
+            if at is None or (len(variable.shape) > 1 and places[i] != at):
+                number, at = number + 1, places[i]
+            name = f"layer_{number}/{name}"
+        names.append(name)
+    return names
+
+
+def _why_uncut(layer, variables, traces):
+    """Why a module whose order of use is not known cannot be cut; empty if names tell its blocks.
+
+    A single matrix, with its vectors, needs no cut.
+    """
+    bare = [variable.name for variable in variables if "/" not in variable.name]
+    if sum(len(v.shape) > 1 for v in variables) < 2 or not bare:
+        return ""
+    why = "its graph has loops of TensorFlow 1" if traces else "its function was never traced"
+    return (
+        f"{layer} cannot be cut into blocks: names such as {bare[0]!r} tell none, and the order in "
+        f"which it uses its weights is not known, because {why}. Let all of it train (no blocks, "
+        "last=None), or give a Keras model."
+    )
 
 
 def _attach(loss, weights):

@@ -1,25 +1,29 @@
 """Load a SavedModel, or say why not; which ones Keras may load from a file it does not trust."""
 
-import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import tensorflow as tf
 
-from ..runtime.keras_private import in_safe_mode
+from ..runtime.keras_private import in_call, in_safe_mode
 from ..runtime.types import StrPath
+from ..storage.cache import files_digest, modules_dir
 from ..storage.find_module import find_module, is_packaged
 
 _trusted: set[str] = set()
+_loaded: set[str] = set()  # handles that this process was asked for, not by a file
 
 
 def load(handle: StrPath, tags: list[str] | None = None, options: Any = None) -> tuple[Any, str]:
-    """Return the module behind a handle (see `find_module`), and the SHA-256 of its graph.
+    """Return the module behind a handle (see `find_module`), and the SHA-256 of its files.
 
-    ValueError for TF1 Hub format, operations of a package that is not imported, or other tags;
-    OSError for files that cannot be read.
+    ValueError for TF1 Hub format, operations of a package that is not imported, other tags, or a
+    file that Keras loads in safe mode; OSError for files that cannot be read.
     """
+    if in_safe_mode() or in_call():  # whichever way a file led here
+        refuse_in_safe_mode(handle)
     path = find_module(handle)
     if (path / "tfhub_module.pb").exists():
         raise ValueError(
@@ -29,30 +33,41 @@ def load(handle: StrPath, tags: list[str] | None = None, options: Any = None) ->
         )
     try:
         module = tf.saved_model.load(str(path), tags=tags, options=options)
-    except (OSError, RuntimeError, tf.errors.OpError) as error:
-        if "Op type not registered" in str(error):
-            name = str(error).split("'")[1]
+    except Exception as error:  # files that are damaged make TensorFlow raise errors of any kind
+        if isinstance(error, ValueError) and "`tags`" in str(error):
+            raise
+        if found := re.search("Op type not registered '(.+?)'", str(error)):
             raise ValueError(
-                f"The module {handle!r} needs the operation {name!r}, which TensorFlow itself does "
-                "not have. If it is a text module: pip install tensorflow-text, in the version of "
-                f"your TensorFlow ({tf.__version__}), and `import tensorflow_text` before loading; "
-                "or use a model of KerasHub, whose tokenizers come with it."
+                f"The module {handle!r} needs the operation {found[1]!r}, which TensorFlow itself "
+                "does not have. If it is a text module: pip install tensorflow-text, in the "
+                f"version of your TensorFlow ({tf.__version__}), and `import tensorflow_text` "
+                "before loading; or use a model of KerasHub, whose tokenizers come with it."
             ) from error
+        mend = "If files are missing, copy or download it again"
+        if path.parent == modules_dir():
+            mend = f'tl.clear_cache("{handle}") removes it; the next call downloads it again'
+        why = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         raise OSError(
-            f"The SavedModel {handle!r} in {path} cannot be read: {error}. If files are missing, "
-            "copy or download it again."
+            f"The SavedModel {handle!r} in {path} cannot be read: {why.rstrip('.')}. {mend}."
         ) from error
-    graph = min(path.glob("saved_model.pb*"))  # .pb, or .pbtxt where there is only that
-    return module, hashlib.sha256(graph.read_bytes()).hexdigest()
+    _loaded.add(str(handle))
+    files = (each for each in sorted(path.rglob("*")) if each.is_file())
+    return module, files_digest(each for each in files if not each.name.startswith("."))
 
 
 def refuse_in_safe_mode(handle: Any) -> None:
-    """Raise ValueError if Keras loads in safe mode and the module is not an embedded one.
+    """Raise ValueError if what stands in a file would load a module that nobody asked for.
 
     A SavedModel is a program: loading it from an address or folder that stands in a file is as
-    good as running that file.
+    good as running that file. Embedded ones are known. Where Keras does not say whether it is told
+    to trust (`clone_model`, old formats, a function that a layer calls), what this process
+    loaded before may be loaded again.
     """
-    if in_safe_mode() and not is_packaged(handle) and handle not in _trusted:
+    safe = in_safe_mode()
+    known = isinstance(handle, str) and (
+        is_packaged(handle) or handle in _trusted or (safe is None and handle in _loaded)
+    )
+    if safe is not False and not known:
         raise ValueError(
             f"This model holds the module {handle!r}, and loading a module runs the program that "
             "it is. If you trust that place and who wrote the file, load the model with "

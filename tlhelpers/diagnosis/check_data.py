@@ -5,23 +5,12 @@ import hashlib
 import keras
 import numpy as np
 
-from ..backbones.hub_layer import HubLayer
-from ..backbones.keras_networks import CaffePreprocessing
+from ..backbones.expected_range import expected_range
 from ..images.lazy_images import LazyImages
 from ..runtime.keras_private import data_sets, mapped_function, recorded_inputs
 from ..training.data_forms import as_pair
 from ..training.losses import loss_name
 from .case import Case, Finding, not_checked, ok, problem
-
-# What reaches a network of keras.applications after its preprocess_input: range -> names begin so
-_V2 = ("resnet50v2", "resnet101v2", "resnet152v2")
-_RANGES = {
-    (0, 1): ("glyphnet",),
-    (0, 255): ("convnext",),
-    (-1, 1): ("inception", "mobilenet", "nasnet", "xception", *_V2),
-    (-124, 152): ("vgg", "resnet"),  # after those of version 2
-    (-2.2, 2.7): ("densenet",),
-}
 
 
 def head_and_labels(case: Case) -> Finding:
@@ -66,7 +55,7 @@ def head_and_labels(case: Case) -> Finding:
 def range_of_inputs(case: Case) -> Finding:
     """Compare what reaches the pretrained network with what it was trained with."""
     network = case.base or case.model
-    expected = case.expects or _expected(network)
+    expected = case.expects or expected_range(network)
     if expected is None:
         why = f"what {network.name} expects is not known"
         return not_checked(why, "Give expects=(low, high).")
@@ -84,19 +73,6 @@ def range_of_inputs(case: Case) -> Finding:
     if least > low + 0.4 * span:
         return problem(f"{found}: the lower part is unused", "Use the network's preprocess_input.")
     return ok(found)
-
-
-def _expected(base):
-    if isinstance(base, HubLayer):
-        shape = getattr(base.input_spec, "shape", None) or ()
-        return (0, 1) if len(shape) == 4 else None
-    for layer in base.layers:
-        if isinstance(layer, CaffePreprocessing):
-            return 0, 1
-        if isinstance(layer, keras.layers.Rescaling):  # of Keras Applications, or of `backbones`
-            return (0, 255) if np.max(layer.scale) < 0.1 else (0, 1)
-    name = base.name.lower()
-    return next((span for span, names in _RANGES.items() if name.startswith(names)), None)
 
 
 def _what_reaches(case):

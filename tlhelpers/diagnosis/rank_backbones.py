@@ -13,7 +13,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from ..images.check_images import check_images
 from ..images.lazy_images import Images
+from ..runtime.check_labels import check_labels
 from ..runtime.checks import whole_number
 from ..training.extract_features import extract_features
 from .transferability import h_score, leep, log_me
@@ -60,7 +62,7 @@ def rank_backbones(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         No candidate; a source that is no candidate; too few images of a class; features of another
         shape, or not finite.
 
@@ -72,8 +74,9 @@ def rank_backbones(
     >>> table["score"]["probe"].tolist()
     [1.0]
     """
-    labels, sources = np.asarray(labels), dict(sources or {})
-    _check(images, labels, candidates, sources, folds)
+    sources, images = dict(sources or {}), check_images(images)
+    labels = check_labels(labels, count=len(images), names=True)
+    _check(labels, candidates, sources, folds)
     neighbours = make_pipeline(StandardScaler(), KNeighborsClassifier(5))
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
     split = StratifiedKFold(folds, shuffle=True, random_state=seed)
@@ -102,16 +105,11 @@ def rank_backbones(
     return table.reindex(columns=pd.MultiIndex.from_tuples([*order, *seconds]))
 
 
-def _check(images, labels, candidates, sources, folds):
+def _check(labels, candidates, sources, folds):
     if not candidates:
         raise ValueError("candidates are empty; a network for each name is expected.")
     if unknown := sources.keys() - candidates.keys():
         raise ValueError(f"sources has {sorted(unknown)}, which are no candidates.")
-    if labels.shape != (len(images),):
-        raise ValueError(
-            f"labels have shape {list(labels.shape)}, and there are {len(images)} images; a label "
-            "for each is expected."
-        )
     whole_number(folds, "folds", 2)
     classes, counts = np.unique(labels, return_counts=True)
     if counts.min() < folds:

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from ..runtime.check_labels import check_labels
+
 
 def scores_by_group(labels: Any, predictions: Any, groups: Any = None) -> pd.DataFrame:
     """Return the accuracy of all samples and of each group, with a 95 % interval.
@@ -30,8 +32,8 @@ def scores_by_group(labels: Any, predictions: Any, groups: Any = None) -> pd.Dat
 
     Raises
     ------
-    ValueError
-        Other shapes, other lengths, samples without a group, a group that is called "all".
+    TypeError, ValueError
+        Other kinds, shapes or lengths; samples without a group, a group that is called "all".
 
     Examples
     --------
@@ -42,14 +44,8 @@ def scores_by_group(labels: Any, predictions: Any, groups: Any = None) -> pd.Dat
     old    1.00
     Name: accuracy, dtype: float64
     """
-    labels, predictions = np.asarray(labels), np.asarray(predictions)
-    for name, given in (("labels", labels), ("predictions", predictions)):
-        if given.ndim != 1 or not len(given) or given.dtype.kind == "f":
-            mend = " Give answers: argmax(axis=1)." if given.dtype.kind == "f" else ""
-            raise ValueError(
-                f"{name} are {given.dtype} of shape {list(given.shape)}; one class for each sample "
-                f"is expected, [n].{mend}"
-            )
+    labels = check_labels(labels, names=True)
+    predictions = check_labels(predictions, "Predictions", names=True)
     if (labels.dtype.kind in "US") != (predictions.dtype.kind in "US"):
         raise ValueError(
             f"labels are {labels.dtype} and predictions are {predictions.dtype}; both as numbers "

@@ -6,6 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.covariance import ledoit_wolf
 
+from ..runtime.as_array import as_array
+from ..runtime.check_labels import check_labels
+
 ROUNDS = 100  # of the fixed point of `log_me`; about ten are enough
 
 
@@ -29,7 +32,7 @@ def log_me(features: ArrayLike, labels: ArrayLike) -> float:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         Shapes that do not go together, numbers that are not finite, or a single class.
 
     Examples
@@ -85,7 +88,7 @@ def h_score(features: ArrayLike, labels: ArrayLike) -> float:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         As `log_me`.
 
     Examples
@@ -121,7 +124,7 @@ def leep(probabilities: ArrayLike, labels: ArrayLike) -> float:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         As `log_me`; rows that are no probabilities.
 
     Examples
@@ -143,7 +146,8 @@ def leep(probabilities: ArrayLike, labels: ArrayLike) -> float:
 
 def _checked(features: Any, labels: Any, what: str) -> tuple[np.ndarray, np.ndarray]:
     """Features `[n, d]`, and zeros and ones `[n, classes]`, a column for each class."""
-    x, y = np.asarray(features, np.float64), np.asarray(labels)
+    x = np.asarray(as_array(features, what.capitalize()), np.float64)
+    y = check_labels(labels, names=True)
     if x.ndim != 2 or not x.size or y.shape != x.shape[:1]:
         raise ValueError(
             f"{what} have shape {list(x.shape)}, labels {list(y.shape)}; [n, d] and [n] are "

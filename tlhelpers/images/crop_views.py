@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 
+from .check_images import check_images
 from .lazy_images import ImageFiles, Images
 from .transform_images import transform_images
 
@@ -31,6 +32,7 @@ def crop_views(images: Images, part: float = 0.75) -> list[Images]:
     """
     if not 0 < part <= 1:
         raise ValueError(f"part is {part!r}; a share of the shorter side, up to 1, is expected.")
+    images = check_images(images)
     places = [(0, 0), (1, 0), (0, 1), (1, 1), (0.5, 0.5)]
     if not isinstance(images, ImageFiles):
         looks = [transform_images(images, _part, share=part, place=place) for place in places]

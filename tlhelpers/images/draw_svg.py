@@ -30,7 +30,7 @@ def draw_svg(drawing: bytes, size: int) -> np.ndarray:
         )
     except Exception as error:  # resvg raises errors of several kinds
         raise ValueError(f"No drawing in SVG: {error}") from None
-    picture = Image.open(io.BytesIO(bytes(png))).convert("RGB")
+    picture = Image.open(io.BytesIO(bytes(png)), formats=["PNG"]).convert("RGB")
     if picture.size != (size, size):  # it keeps the drawing's shape
         picture = picture.resize((size, size), Image.Resampling.BILINEAR)
     return np.asarray(picture)

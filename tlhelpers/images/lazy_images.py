@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ..runtime.as_array import as_array
 from ..runtime.memory import check_memory
+from ..runtime.texts import printable
 from ..runtime.types import StrPath
 from . import decode
 
@@ -114,15 +116,16 @@ class ImageFiles(LazyImages):
                 made[i] = picture
         if bad:
             path, reason = next(iter(bad.items()))
+            folder = printable(str(path.parent))
             if not path.parent.is_dir():
                 raise FileNotFoundError(
-                    f"The folder {path.parent} is gone, with the pictures in it. Mount the drive "
-                    "again, or load the task anew."
+                    f"The folder {folder} is gone, with the pictures in it. Mount the drive again, "
+                    "or load the task anew."
                 )
+            name = printable(f"{path.parent.name}/{path.name}")
             others = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
             warnings.warn(
-                f"{path.parent.name}/{path.name}{others} cannot be read any more ({reason}); black "
-                "in its place.",
+                f"{name}{others} cannot be read any more ({reason}); black in its place.",
                 stacklevel=2,
             )
             self.unreadable.update(bad)
@@ -133,8 +136,8 @@ class ImageFiles(LazyImages):
 
         def content(at):
             try:
-                return hashlib.sha256(self.paths[at].read_bytes()).hexdigest()
-            except OSError:
+                return decode.digest(self.paths[at])
+            except decode.Unreadable:
                 return ""
 
         with ThreadPoolExecutor() as pool:
@@ -149,9 +152,9 @@ class ImageFiles(LazyImages):
 Images = np.ndarray | LazyImages  # as functions take them
 
 
-def as_images(images: Any) -> Images:
-    """Return LazyImages as they are, anything else as an array."""
-    return images if isinstance(images, LazyImages) else np.asarray(images)
+def as_images(images: Any, name: str = "Images") -> Images:
+    """Return LazyImages as they are, anything else as an array; errors as of `as_array`."""
+    return images if isinstance(images, LazyImages) else as_array(images, name)
 
 
 def parts_of(images: Images, batch_size: int = PART) -> Iterator[np.ndarray]:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
+from .check_images import check_images
+
 TURN = 20  # degrees at most, either way
 SCALE = (0.5, 0.8)  # of the side
 
@@ -37,7 +39,8 @@ def move(
     >>> move(np.ones((1, 8, 8, 3), np.float32)).mean() < 0.7
     np.True_
     """
-    images, rng = np.asarray(images), np.random.default_rng(seed)
+    images = np.asarray(check_images(images, channels=(1, 3)))
+    rng = np.random.default_rng(seed)
     moved = np.zeros_like(images)
     for image, out in zip(images, moved, strict=True):
         angle, part = np.radians(rng.uniform(-turn, turn)), rng.uniform(*scale)

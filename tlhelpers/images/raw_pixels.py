@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .lazy_images import Images, as_images, parts_of
+from .check_images import check_images
+from .lazy_images import Images, parts_of
 
 
 def raw_pixels(images: Images, size: int = 32) -> np.ndarray:
@@ -18,17 +19,15 @@ def raw_pixels(images: Images, size: int = 32) -> np.ndarray:
 
     Raises
     ------
-    ValueError
-        There are no images.
+    TypeError, ValueError
+        Images of another type, shape or range, with NaN, or none.
 
     Examples
     --------
     >>> raw_pixels(np.zeros((2, 8, 8, 3))).shape
     (2, 64)
     """
-    if not len(images):
-        raise ValueError("There are no images; one at least is expected.")
-    parts = parts_of(as_images(images))
+    parts = parts_of(check_images(images))
     small = np.concatenate([_reduced(np.asarray(part, np.float32), size) for part in parts])
     if (small == small[..., :1]).all():
         small = small[..., :1]

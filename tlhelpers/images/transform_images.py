@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from .check_images import check_images
 from .lazy_images import Images, LazyImages
 
 
@@ -44,8 +45,9 @@ def transform_images(images: Images, function: Callable, **arguments: Any) -> Im
     Examples
     --------
     >>> transform_images(np.zeros((2, 8, 8, 3)), lambda images: 1 - images).mean()
-    np.float64(1.0)
+    np.float32(1.0)
     """
+    images = check_images(images)
     if isinstance(images, LazyImages):
         return Transformed(images, function, arguments)
     return function(images, **arguments)

@@ -13,7 +13,7 @@ from ..images.lazy_images import Images
 from ..runtime import checks
 from . import queries
 from .label_store import LabelStore
-from .pool import Pool
+from .pool import OPEN, Pool
 
 
 class AccumulationRun:
@@ -86,6 +86,11 @@ class AccumulationRun:
                 "vectors; one of each an example is expected, and one example at least."
             )
         class_names = checks.class_names(class_names)
+        if not all(isinstance(name, str) for name in class_names):
+            raise TypeError(
+                f"class_names are {class_names!r:.60}; names are texts, such as "
+                f"{tuple(map(str, class_names[:2]))}. Of numbers give [str(n) for n in …]."
+            )
         if isinstance(query, str):
             query = getattr(queries, checks.one_of(query.replace(" ", "_"), "query", queries.NAMES))
         if not callable(query):
@@ -103,7 +108,8 @@ class AccumulationRun:
         self.keys = self._pool.keys
         self._given: dict[str, list[int]] = defaultdict(list)  # who -> positions, the latest last
         self._asked = functools.lru_cache(maxsize=2)(self._choose)  # in this round, and the last
-        if not self._pool.answers() and len(store):  # which also says now whether the labels fit
+        self._pool.update()  # which also says now whether the labels fit
+        if not len(self._pool.answered()) and len(store):
             warnings.warn(
                 f"{store.path.name} holds {len(store)} labels, but none of this pool. A picture is "
                 "known by its content: another size or type of number is another picture.",
@@ -113,7 +119,7 @@ class AccumulationRun:
     @property
     def round(self) -> int:
         """The present round, from 0 on."""
-        return self._state(self._pool.answers())[0]
+        return self._state()[0]
 
     def ask(self) -> np.ndarray:
         """Return positions in the pool that wait for an answer in this round, most wanted first.
@@ -121,7 +127,7 @@ class AccumulationRun:
         Answered ones drop out; after the last of them comes the query of the next round. Empty
         when nothing is left.
         """
-        return np.array(self._state(self._pool.answers())[1], int)
+        return np.array(self._state()[1], int)
 
     def answer(
         self,
@@ -140,10 +146,8 @@ class AccumulationRun:
         ValueError, IndexError
             No such class; no such example; a model's label. Nothing was kept.
         """
-        if label is not None and label not in self.class_names:
-            raise ValueError(
-                f"label is {label!r}; expected is one of {', '.join(self.class_names)}."
-            )
+        if label is not None:
+            checks.one_of(label, "label", self.class_names)
         if who == "model":
             raise ValueError(
                 "who is 'model', but a model's labels are no answers to a query. Keep them with "
@@ -153,12 +157,15 @@ class AccumulationRun:
             raise IndexError(
                 f"There is no example {position!r}; 0 to {len(self.keys) - 1} are expected."
             )
-        key = self.keys[position]
-        answers = self._pool.answers()
-        number = answers[key][1] if key in answers else self._state(answers)[0]
-        known = sum(name is not None and of < number for name, of in answers.values())
+        self._pool.update()
+        number = int(self._pool.rounds[position])
+        if number < 0:
+            number = self._state()[0]
+        known = np.count_nonzero(self._pool.once[self._pool.labelled(number)[0]])
         model = f"probe on {known} labels"
-        new = self.store.add(key, label, who=who, confidence=confidence, round=number, model=model)
+        new = self.store.add(
+            self.keys[position], label, who=who, confidence=confidence, round=number, model=model
+        )
         if new:
             self._given[who].append(int(position))
         return new
@@ -179,7 +186,8 @@ class AccumulationRun:
         Both are int `[m]`, in the order in which they were labelled; with `before` only what was
         labelled in rounds before that one.
         """
-        return self._pool.labelled(_before(before, self._pool.answers()))
+        self._pool.update()
+        return self._pool.labelled(before)
 
     def predict(self, features: np.ndarray | None = None) -> np.ndarray | None:
         """Return probabilities `[m, classes]` of the probe, fitted to the labels at hand.
@@ -188,47 +196,44 @@ class AccumulationRun:
         two classes have a label.
         """
         features = self.features if features is None else np.asarray(features)
-        return self._pool.probabilities(features, self._pool.answers())
+        self._pool.update()
+        return self._pool.probabilities(features)
 
-    def _state(self, answers):
+    def _state(self):
         """The present round, and the positions that wait in it."""
-        number = max((number for _, number in answers.values()), default=0)
-        waiting = self._waiting(number, answers)
-        if not waiting and answers:
+        self._pool.update()
+        number = max(int(self._pool.rounds.max()), 0)
+        waiting = self._waiting(number)
+        if not waiting and len(self._pool.answered()):
             number += 1
-            waiting = self._waiting(number, answers)
+            waiting = self._waiting(number)
         return number, waiting
 
-    def _waiting(self, number, answers):
-        asked = self._asked(number, tuple(_before(number, answers).items()))
-        left = self._size(number) - sum(of == number for _, of in answers.values())
-        waiting = [position for position in asked if self.keys[position] not in answers]
-        return waiting[: max(0, left)]
+    def _waiting(self, number):
+        left = self._size(number) - self._pool.count(number)
+        asked = self._asked(number, self._pool.state(number)) if left > 0 else []
+        waiting = [position for position in asked if self._pool.labels[position] == OPEN]
+        return waiting[:left]
 
     def _size(self, number):
         return self.sizes[min(number, len(self.sizes) - 1)]
 
-    def _choose(self, number, before):
+    def _choose(self, number, _):
         """Ask the strategy, on the answers of earlier rounds."""
-        before = dict(before)
-        closed = self._pool.closed(before)
+        closed = self._pool.closed(number)
         size = min(self._size(number), len(self.keys) - len(closed))
         if size <= 0:
             return []
-        probabilities = self._pool.probabilities(self.features, before)
+        probabilities = self._pool.probabilities(self.features, number)
         rng = np.random.default_rng([self.seed, number])
         chosen = self.query(self.features, closed, probabilities, size, rng)
         chosen = np.asarray(chosen).tolist()
-        whole = all(isinstance(p, int) and 0 <= p < len(self.keys) for p in chosen)
-        new = set(chosen) - set(closed.tolist())
-        if not whole or len(new) < len(chosen) or not 0 < len(chosen) <= size:
+        free = np.ones(len(self.keys), bool)
+        free[closed] = False
+        fit = all(isinstance(p, int) and 0 <= p < len(free) and free[p] for p in chosen)
+        if not fit or len(set(chosen)) < len(chosen) or not 0 < len(chosen) <= size:
             raise ValueError(
                 f"The strategy {getattr(self.query, '__name__', self.query)} returned {chosen}; 1 "
                 f"to {size} different positions that are not labelled yet are expected."
             )
         return chosen
-
-
-def _before(number, answers):
-    """Answers of rounds before this one; all for None."""
-    return {key: a for key, a in answers.items() if number is None or a[1] < number}

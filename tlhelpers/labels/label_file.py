@@ -11,15 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..runtime.types import StrPath
+from .label_errors import PATIENCE, damaged, explained, not_a_store
+from .label_tables import FORM, LABELS, SCAN, derive, has_derived
 
-PATIENCE = 60  # seconds to wait for another writer
 _APPLICATION = 0x544C4C53  # "TLLS" in the file's header: whose file this is
-_FORM = 2  # in the file's user_version
-_TABLES = (
-    "CREATE TABLE labels (id INTEGER PRIMARY KEY, item TEXT NOT NULL, label TEXT, who TEXT NOT NULL"
-    ", confidence REAL, round INTEGER NOT NULL, model TEXT, time TEXT NOT NULL, withdrawn TEXT)",
-    "CREATE INDEX by_item ON labels (item)",
-)
 _SMALLEST = 512  # bytes of a database; SQLite takes some smaller files for empty ones
 
 
@@ -45,23 +40,25 @@ class LabelFile:
                 "mount the drive first",
             )
         if self.path.exists() and 0 < self.path.stat().st_size < _SMALLEST:
-            raise _not_a_store(self.path)
+            raise not_a_store(self.path)
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
-        self._identity: tuple[int, int] | None = None
-        with _explained(self.path):
+        self._identity: tuple[int, ...] = ()
+        with explained(self.path):
             self._open()
         _open_files.add(self)
 
-    def read(self, query: str, values: Sequence = ()) -> list[tuple]:
-        """Return the rows of a query."""
-        with self._lock, _explained(self.path):
-            return self._current().execute(query, values).fetchall()
+    def read(self, query: str, values: Sequence = (), *, derived: bool = False) -> list[tuple]:
+        """Return the rows of a query; `derived` says that it reads `counting` or `tally`."""
+        with self._lock, explained(self.path):
+            connection = self._current()
+            query = SCAN + query if derived and not self._derived else query
+            return connection.execute(query, values).fetchall()
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Give a connection for a transaction: in the end all of it is on the disk, or nothing."""
-        with self._lock, _explained(self.path):
+        with self._lock, explained(self.path):
             connection = self._current()
             if not self._writable:
                 raise PermissionError(
@@ -76,8 +73,14 @@ class LabelFile:
         """Leave everything in the one file, without SQLite's own files beside it."""
         with self._lock:
             if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+                self._disconnect()
+                if _identity(self.path) == self._identity:
+                    _sound.add(_state(self.path))
+
+    def _disconnect(self):
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _current(self):
         """The connection, opened anew if need be; an error if the file is another one now."""
@@ -88,7 +91,7 @@ class LabelFile:
                 "was saved. Put it back, or make a new LabelStore",
             )
         if self._connection is None or not self._writable:  # a reader sees what others wrote since
-            self.close()
+            self._disconnect()
             self._open()
         return self._connection
 
@@ -112,8 +115,11 @@ class LabelFile:
                 self._prepare()
             if new:
                 self._make()
+            if not self._identity:
+                self._check()
+            self._derived = self._derive()
         except BaseException:
-            self.close()
+            self._disconnect()
             raise
         self._identity = _identity(self.path)
 
@@ -153,10 +159,10 @@ class LabelFile:
                 f"{self.path} is a database of another program, not a store of labels. Give "
                 "another name; nothing was changed."
             )
-        if version not in (0, _FORM):
+        if version not in (0, FORM):
             raise ValueError(
                 f"{self.path} was made by another version of tlhelpers (form {version}; this one "
-                f"knows form {_FORM}). Update tlhelpers; nothing was changed."
+                f"knows form {FORM}). Update tlhelpers; nothing was changed."
             )
         return not version
 
@@ -164,47 +170,30 @@ class LabelFile:
         """Write the tables into a file that has none."""
         with _transaction(self._connection):
             if self._is_new():  # no other process has made them meanwhile
-                for statement in _TABLES:
+                for statement in LABELS:
                     self._connection.execute(statement)
                 self._connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-                self._connection.execute(f"PRAGMA user_version = {_FORM}")
+                self._connection.execute(f"PRAGMA user_version = {FORM}")
 
+    def _check(self):
+        """Refuse a damaged file before anything is done with it."""
+        if _state(self.path) not in _sound:
+            (answer,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+            if answer != "ok":
+                raise damaged(self.path, answer.splitlines()[-1])
+            _sound.add(_state(self.path))
 
-def _not_a_store(path):
-    return ValueError(
-        f"{path} is not a store of labels. Give another name; a CSV file is read by "
-        "LabelStore(…).import_csv. Nothing was changed."
-    )
-
-
-@contextmanager
-def _explained(path):
-    """Errors of SQLite become those of the system, with what happened and what to do."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        safe = "This was not saved; what was saved before is still there"
-        if code == sqlite3.SQLITE_NOTADB:
-            raise _not_a_store(path) from error
-        if code == sqlite3.SQLITE_CORRUPT:
-            raise ValueError(
-                f"{path} is damaged ({error}). Make a copy before you try anything; the program "
-                "sqlite3 can recover most of it (.recover)."
-            ) from error
-        if code == sqlite3.SQLITE_FULL:
-            text = f"The disk of {path} is full. {safe}. Make room, then repeat"
-            raise OSError(errno.ENOSPC, text) from error
-        if code == sqlite3.SQLITE_BUSY:
-            text = f"Another program has been writing to {path} for {PATIENCE} s. {safe}. "
-            raise TimeoutError(errno.ETIMEDOUT, f"{text}Close that program, then repeat") from error
-        if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-            text = f"{path} cannot be opened for writing ({error}). {safe}"
-            raise PermissionError(errno.EACCES, text) from error
-        if code == sqlite3.SQLITE_IOERR:
-            text = f"{path} cannot be read or written ({error}). {safe}. "
-            raise OSError(errno.EIO, f"{text}The disk may be full, or gone") from error
-        raise
+    def _derive(self):
+        """Whether the file has the derived tables; made now if it lacks them and may be written."""
+        if has_derived(self._connection) or not self._writable:
+            return has_derived(self._connection)
+        try:
+            with _transaction(self._connection):
+                if not has_derived(self._connection):  # no other process has made them meanwhile
+                    derive(self._connection)
+        except sqlite3.OperationalError:  # the disk is full, say: what is there can be read
+            return False
+        return True
 
 
 @contextmanager
@@ -217,6 +206,8 @@ def _transaction(connection):
         connection.rollback()
         raise
 
+
+_sound: set[tuple[int, ...]] = set()  # states of files that were checked, and closed here since
 
 # A child process must not inherit open databases: SQLite would believe in locks it does not have.
 _open_files: weakref.WeakSet[LabelFile] = weakref.WeakSet()
@@ -240,9 +231,14 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_release)
 
 
-def _identity(path):
+def _state(path):
+    """What changes whenever the file does; the first two numbers are of the file itself."""
     try:
         found = path.stat()
     except OSError:
-        return None
-    return found.st_dev, found.st_ino
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _identity(path):
+    return _state(path)[:2]

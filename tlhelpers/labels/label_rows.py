@@ -1,17 +1,14 @@
-"""Rows of a label store: checked before they are written, and read from CSV and written to it."""
+"""Rows of a label store, checked before they are written."""
 
-import csv
 import math
 import numbers
-import os
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from ..runtime.checks import whole_number
-from ..runtime.types import StrPath
+
+TICK = timedelta(microseconds=1)
 
 
 class Label(NamedTuple):
@@ -27,9 +24,34 @@ class Label(NamedTuple):
     withdrawn: str | None
 
 
+class Change(NamedTuple):
+    """What counts of an item since a change; `first` sorts items by when they came.
+
+    Where nothing counts any more, `label` and `who` are None, `round` and `first` -1.
+    """
+
+    change: int
+    item: str
+    label: str | None
+    who: str | None
+    round: int
+    first: int
+
+
 def now() -> str:
     """Return the present time in the form in which it is kept."""
     return as_text(datetime.now(UTC))
+
+
+def after(last: str | None) -> str:
+    """Return the present time, or one behind `last`: clocks are set back, and are coarse."""
+    try:
+        return now() if last is None else max(now(), as_text(datetime.fromisoformat(last) + TICK))
+    except OverflowError:
+        raise ValueError(
+            f"A label of this item has the time {last}, and none can be later. Nothing was saved. "
+            "Export the store, correct that time in the CSV file, and import it into a new store."
+        ) from None
 
 
 def as_text(time: datetime) -> str:
@@ -64,91 +86,15 @@ def checked(row: Sequence[Any]) -> tuple:
     round = whole_number(round, "round", 0, 2**31 - 1)
     if model is not None and (not isinstance(model, str) or not model):
         raise TypeError(f"model is {model!r}; the name of its version, or None, is expected.")
-    return str(item), label if label is None else str(label), who, confidence, round, model
+    return *map(_text, (item, label, who)), confidence, round, _text(model)
 
 
-def write_csv(path: StrPath, rows: Iterable[Label]) -> None:
-    """Write rows under their columns' names, whole or not at all; None is an empty field."""
-    path = Path(path).expanduser()
-    beside = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+def _text(value):
+    """A plain `str`, without halves of characters, which no file can hold."""
     try:
-        with open(beside, "w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([Label._fields, *rows])
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except OSError as error:
-        raise type(error)(
-            error.errno, f"{path} cannot be written ({error.strerror}). Nothing was lost"
-        ) from error
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def read_csv(path: StrPath) -> list[tuple]:
-    """Return the rows of a file as `(checked row, time or None, withdrawn or None)`."""
-    path = Path(path).expanduser()
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:  # as Excel writes it, too
-            return list(_rows(file.readlines(), path))
-    except UnicodeDecodeError as error:
+        return value and value.encode().decode()
+    except UnicodeEncodeError as error:
         raise ValueError(
-            f"{path} is not text in UTF-8 ({error.reason}). Save it as 'CSV UTF-8'. Nothing was "
-            "added."
+            f"{value!r:.60} is no text that can be written ({error.reason}); whole characters are "
+            "expected."
         ) from None
-    except csv.Error as error:
-        raise ValueError(f"{path} cannot be read as CSV ({error}). Nothing was added.") from None
-
-
-def _rows(lines, path) -> Iterator[tuple]:
-    above = int(lines[:1] != [] and lines[0].startswith("sep="))  # Excel's own line
-    separator = max(",;\t", key="".join(lines[above : above + 1]).count)
-    reader = csv.reader(lines[above:], delimiter=separator)
-    names = next(reader, [])
-    missing = {"item", "label"} - set(names)
-    if missing:
-        raise ValueError(
-            f"{path} has the columns {', '.join(names) or '(none)'}; it also needs "
-            f"{' and '.join(sorted(missing))}. Nothing was added."
-        )
-    for values in reader:
-        if not any(values):
-            continue  # a blank line, as spreadsheets leave them at the end
-        try:
-            if len(values) != len(names):
-                raise ValueError("it has more or fewer fields than the first line.")
-            fields = {name: value or None for name, value in zip(names, values, strict=True)}
-            time, withdrawn = _time(fields.get("time")), _time(fields.get("withdrawn"))
-            if withdrawn and not time:
-                raise ValueError("it was withdrawn, but has no time.")
-            if not fields["label"] and not time:
-                continue  # not filled in yet
-            row = (fields["item"], fields["label"], fields.get("who") or "person")
-            confidence, number = (_number(fields.get(name)) for name in ("confidence", "round"))
-            yield checked((*row, confidence, number or 0, fields.get("model"))), time, withdrawn
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"{path}, line {above + reader.line_num}: {error} Nothing was added."
-            ) from None
-
-
-def _number(text):
-    """A number, a whole one as int; what is none stays as it is, for the check to refuse."""
-    try:
-        number = float(text.replace(",", "."))
-    except (AttributeError, ValueError):
-        return text
-    return int(number) if number.is_integer() else number
-
-
-def _time(text):
-    """A time in UTC, in the form in which times sort; one without a zone is taken as UTC."""
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(
-            f"time is {text!r}; a form such as 2026-01-31T12:00:00+00:00 is expected."
-        ) from None
-    return as_text(time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC))

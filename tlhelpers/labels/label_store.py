@@ -3,7 +3,6 @@
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
 from typing import Any, Self
 
 import numpy as np
@@ -11,12 +10,13 @@ import pandas as pd
 
 from ..runtime.types import StrPath
 from . import label_rows
+from .label_csv import read_csv, write_csv
 from .label_file import LabelFile
-from .label_rows import Label
+from .label_rows import Change, Label
+from .label_tables import CHANGES, NEWEST
 
 _COLUMNS = ", ".join(Label._fields)
 _INSERT = f"INSERT INTO labels ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_NEWEST = "who = 'model', time DESC, id DESC"  # people before models, then the latest
 
 
 class LabelStore:
@@ -67,7 +67,7 @@ class LabelStore:
         keys; the same picture in another size or type of number has another key.
         """
         if isinstance(content, str):
-            data = b"text" + content.encode()
+            data = b"text" + content.encode(errors="surrogatepass")
         else:
             array = np.ascontiguousarray(content)
             if array.dtype.kind not in "biufc":
@@ -125,24 +125,29 @@ class LabelStore:
         with self._file.writing() as connection:
             done = connection.execute(
                 "UPDATE labels SET withdrawn = ? WHERE id = (SELECT id FROM labels WHERE item = ? "
-                f"AND who = ? AND withdrawn IS NULL ORDER BY {_NEWEST} LIMIT 1)",
+                f"AND who = ? AND withdrawn IS NULL ORDER BY {NEWEST} LIMIT 1)",
                 (label_rows.now(), item, who),
             )
         return done.rowcount == 1
 
     def __iter__(self) -> Iterator[Label]:
-        rows = self._file.read(
-            f"SELECT {_COLUMNS} FROM (SELECT *, min(id) OVER (PARTITION BY item) AS first, "
-            f"row_number() OVER (PARTITION BY item ORDER BY {_NEWEST}) AS place FROM labels "
-            "WHERE withdrawn IS NULL) WHERE place = 1 ORDER BY first"
-        )
-        return map(Label._make, rows)
+        labels = f"SELECT {_COLUMNS} FROM counting JOIN labels ON id = counts ORDER BY first"
+        return map(Label._make, self._file.read(labels, derived=True))
 
     def __len__(self) -> int:
-        return sum(row.label is not None for row in self)
+        ((found,),) = self._file.read("SELECT sum(items) FROM tally", derived=True)
+        return found or 0
 
     def __repr__(self) -> str:
         return f"LabelStore({self.path.name!r}, {len(self)} items with a label)"
+
+    def changes(self, since: int = -1) -> list[Change]:
+        """Return what counts now of each item that was written to after another change.
+
+        `since` is the highest number of a change that is known. A store that may only be read and
+        was last written by an older tlhelpers numbers none (-1), and returns all its items.
+        """
+        return list(map(Change._make, self._file.read(CHANGES, (since,), derived=True)))
 
     def history(self, item: str | None = None) -> list[Label]:
         """Return all rows ever written, of one item or of all, in the order of their times."""
@@ -156,16 +161,24 @@ class LabelStore:
 
     def counts(self) -> pd.DataFrame:
         """Return how many items of each class were labelled in each round, as a pandas table."""
-        return self.table().groupby(["label", "round"]).size().unstack(fill_value=0)
+        rows = self._file.read(
+            "SELECT label, round, items FROM tally WHERE items > 0", derived=True
+        )
+        table = pd.DataFrame(rows, columns=["label", "round", "items"])
+        return table.set_index(["label", "round"])["items"].unstack(fill_value=0)
 
     def export_csv(self, path: StrPath) -> None:
-        """Write the whole history as CSV (UTF-8); the file is there whole or not at all."""
+        """Write the whole history as CSV (UTF-8); the file is there whole or not at all.
+
+        A text that a spreadsheet could take for a formula has an apostrophe before it, which
+        `import_csv` takes off again.
+        """
         if os.path.exists(path) and os.path.samefile(path, self.path):
             raise ValueError(
                 f"{path} is the store itself; give the CSV file another name, such as "
                 f"{self.path.stem}.csv. Nothing was written."
             )
-        label_rows.write_csv(path, self.history())
+        write_csv(path, self.history())
 
     def import_csv(self, path: StrPath) -> int:
         """Add the labels of a CSV file, all or none; returns how many were new.
@@ -180,7 +193,7 @@ class LabelStore:
         ValueError
             No such columns, or a wrong value; the message names the line. Nothing was added.
         """
-        rows = label_rows.read_csv(path)
+        rows = read_csv(path)
         with self._file.writing() as connection:
             return sum(
                 _add(connection, row) if time is None else _join(connection, row, time, withdrawn)
@@ -203,17 +216,13 @@ def _add(connection, row):
     item, label, who, *_, model = row
     counts = connection.execute(
         "SELECT label, who, model FROM labels WHERE item = ? AND withdrawn IS NULL "
-        f"AND (who = 'model') = ? ORDER BY {_NEWEST} LIMIT 1",
+        f"AND (who = 'model') = ? ORDER BY {NEWEST} LIMIT 1",
         (item, who == "model"),
     ).fetchone()
     if counts and counts[:2] == (label, who) and (who != "model" or counts[2] == model):
         return False
-    time = label_rows.now()
     (last,) = connection.execute("SELECT max(time) FROM labels WHERE item = ?", (item,)).fetchone()
-    if last:  # the clock may have been set back, or be coarse
-        next_one = datetime.fromisoformat(last) + timedelta(microseconds=1)
-        time = max(time, label_rows.as_text(next_one))
-    connection.execute(_INSERT, (*row, time, None))
+    connection.execute(_INSERT, (*row, label_rows.after(last), None))
     return True
 
 

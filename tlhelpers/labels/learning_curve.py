@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from ..runtime.checks import whole_number
 
+TINY = np.finfo(float).tiny  # instead of dividing by 0, where points cannot be told apart
 POWERS = np.linspace(-2, -0.05, 196)  # slopes that are tried; -0.5 is that of a mean
 
 
@@ -131,7 +132,7 @@ class LearningCurve:
 
 
 def _at(n, a, b, g):
-    return a + b * n**g
+    return np.minimum(a + b * n**g, 1)  # an error is a share, also before the first point
 
 
 def _fit(labels, errors, weights):
@@ -143,11 +144,11 @@ def _fit(labels, errors, weights):
     x = labels[None] ** POWERS[:, None]  # [powers, points]
     w = weights**2 / np.sum(weights**2)
     mean_x, mean_e = x @ w, errors @ w  # [powers], [m]
-    spread = (x**2) @ w - mean_x**2
-    both = (errors * w) @ x.T - mean_e[:, None] * mean_x  # [m, powers]
-    b = np.maximum(both / spread, 0)
+    apart = x - mean_x[:, None]
+    both, spread = (errors * w) @ apart.T, apart**2 @ w  # [m, powers], [powers]
+    b = np.maximum(both / np.maximum(spread, TINY), 0)
     a = mean_e[:, None] - b * mean_x
-    through_zero = ((errors * w) @ x.T) / ((x**2) @ w)
+    through_zero = ((errors * w) @ x.T) / np.maximum((x**2) @ w, TINY)
     a, b = np.where(a < 0, 0, a), np.where(a < 0, through_zero, b)
     rest = errors[:, None] - a[..., None] - b[..., None] * x
     best = np.argmin((rest**2) @ w, axis=1)

@@ -1,5 +1,6 @@
 """The examples that labels are asked for: what a store says of them, and a probe fitted to that."""
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,20 @@ from threadpoolctl import threadpool_limits
 from ..images.lazy_images import LazyImages
 from .label_store import LabelStore
 
-Answers = dict[str, tuple[str | None, int]]  # key of an example -> its label, and of which round
+OPEN, SKIPPED = -2, -1  # instead of a class
 
 
 class Pool:
     """Examples with features, known by their content, so that one may stand there several times.
 
-    `keys` are those of the examples, in their order.
+    Attributes
+    ----------
+    keys : list of str
+        Of the examples, in their order.
+    labels, rounds : int `[n]`
+        What people answered, as positions in the class names, and in which round (-1 before).
+    once : bool `[n]`
+        False for an example that stands further in front already.
     """
 
     def __init__(
@@ -35,44 +43,76 @@ class Pool:
         self._positions: dict[str, list[int]] = {}
         for position, key in enumerate(self.keys):
             self._positions.setdefault(key, []).append(position)
+        self.labels = np.full(len(self.keys), OPEN)
+        self.rounds = np.full(len(self.keys), -1)
+        self._came = np.zeros(len(self.keys), np.int64)  # sorts answers by their age
+        self.once = np.zeros(len(self.keys), bool)
+        self.once[[same[0] for same in self._positions.values()]] = True
+        self._lock = threading.Lock()
+        self._seen = -1  # the latest change of the store that is known here
+        self._strange: dict[str, str] = {}  # answers that are none of the classes
+        self._classes = {name: number for number, name in enumerate(class_names)} | {None: SKIPPED}
 
-    def answers(self) -> Answers:
-        """Return all that people answered in this pool, oldest first.
+    def update(self) -> None:
+        """Read what was written to the store since the last time.
 
         ValueError where labels of the store are none of the class names.
         """
-        rows = [row for row in self.store if row.who != "model" and row.item in self._positions]
-        strange = {row.label for row in rows if row.label is not None} - set(self.class_names)
-        if strange:
+        with self._lock:  # another thread must not bring older changes later
+            for row in self.store.changes(self._seen):
+                self._seen = max(self._seen, row.change)
+                if row.item in self._positions:
+                    self._keep(row)
+        if self._strange:
+            names = ", ".join(sorted(set(self._strange.values())))
             raise ValueError(
-                f"{self.store.path} has labels of other classes: {', '.join(sorted(strange))}. "
-                f"Expected are {', '.join(self.class_names)}. Use another store for another task."
+                f"{self.store.path} has labels of other classes: {names}. Expected are "
+                f"{', '.join(self.class_names)}. Use another store for another task."
             )
-        return {row.item: (row.label, row.round) for row in rows}
 
-    def labelled(self, answers: Answers) -> tuple[np.ndarray, np.ndarray]:
+    def _keep(self, row):
+        positions = self._positions[row.item]
+        self._strange.pop(row.item, None)
+        if row.who is None or row.who == "model":
+            self.labels[positions], self.rounds[positions] = OPEN, -1
+            return
+        if row.label not in self._classes:
+            self._strange[row.item] = row.label
+        self.labels[positions] = self._classes.get(row.label, SKIPPED)
+        self.rounds[positions], self._came[positions] = row.round, row.first
+
+    def answered(self, before: int | None = None) -> np.ndarray:
+        """Return positions that have an answer, oldest first; only of rounds before that one."""
+        found = np.flatnonzero((self.labels != OPEN) & self._earlier(before))
+        return found[np.argsort(self._came[found], kind="stable")]
+
+    def labelled(self, before: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return positions of labelled examples and their classes, int `[m]` each."""
-        found = [
-            (position, self.class_names.index(label))
-            for key, (label, _) in answers.items()
-            if label is not None
-            for position in self._positions[key]
-        ]
-        positions, labels = np.array(found, int).reshape(-1, 2).T
-        return positions, labels
+        found = self.answered(before)
+        found = found[self.labels[found] >= 0]
+        return found, self.labels[found]
 
-    def closed(self, answers: Answers) -> np.ndarray:
-        """Return positions that are not to be asked: answered ones, and repeated examples."""
-        closed = [position for key in answers for position in self._positions[key]]
-        repeated = {again for same in self._positions.values() for again in same[1:]}
-        return np.array([*closed, *sorted(repeated - set(closed))], int)
+    def closed(self, before: int) -> np.ndarray:
+        """Return positions not to be asked: answered ones, and repeated examples."""
+        answered, again = self.answered(before), ~self.once
+        again[answered] = False
+        return np.concatenate([answered, np.flatnonzero(again)])
 
-    def probabilities(self, features: np.ndarray, answers: Answers) -> np.ndarray | None:
+    def count(self, number: int) -> int:
+        """Return how many different examples were answered in a round."""
+        return int(np.count_nonzero(self.once & (self.rounds == number)))
+
+    def state(self, before: int) -> bytes:
+        """Return all that a query depends on; equal states ask the same."""
+        answered = self.answered(before)
+        return answered.tobytes() + self.labels[answered].tobytes()
+
+    def probabilities(self, features: np.ndarray, before: int | None = None) -> np.ndarray | None:
         """Return what the probe, fitted anew, says of features `[n, d]`: `[n, classes]`.
 
         None while fewer than two classes have a label.
         """
-        positions, labels = self.labelled(answers)
+        positions, labels = self.labelled(before)
         if len(np.unique(labels)) < 2:
             return None
         with threadpool_limits(limits=1):  # small fits wait for one another on several cores
@@ -80,3 +120,6 @@ class Pool:
         probabilities = np.zeros((len(features), len(self.class_names)))
         probabilities[:, model.classes_] = model.predict_proba(features / self._spread)
         return probabilities
+
+    def _earlier(self, before):
+        return self.rounds < (np.iinfo(int).max if before is None else before)

@@ -45,8 +45,13 @@ def margin(
     """
     if probabilities is None:
         return random(features, labelled, probabilities, n, rng)
-    left = _left(features, labelled)
-    best = np.sort(np.asarray(probabilities)[left], axis=1)[:, -2:]
+    left, given = _left(features, labelled), np.asarray(probabilities)
+    if given.ndim != 2 or len(given) != len(features) or given.shape[1] < 2:
+        raise ValueError(
+            f"Probabilities have shape {list(given.shape)}; [{len(features)}, classes] is "
+            "expected, a row for each example of the pool."
+        )
+    best = np.sort(_finite(given[left], "Probabilities"), axis=1)[:, -2:]
     return left[np.argsort(best[:, 1] - best[:, 0], kind="stable")[:n]]
 
 
@@ -64,7 +69,8 @@ def typical(
     if large := len(left) > SAMPLE:
         left = np.sort(rng.choice(left, max(SAMPLE, n), replace=False))
     places = np.concatenate([labelled, left])
-    x = np.asarray(features)[places].astype(np.float32 if large else np.float64)
+    x = _finite(np.asarray(features)[places], "Features")
+    x = x.astype(np.float32 if large else np.float64)
     x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
     clusters = min(len(labelled) + n, CLUSTERS, len(np.unique(x, axis=0)))
     with threadpool_limits(limits=1):  # small problems: more threads only wait for each other
@@ -95,4 +101,15 @@ def typical_then_margin(
 
 
 def _left(features, labelled):
-    return np.setdiff1d(np.arange(len(features)), labelled)
+    left = np.ones(len(features), bool)
+    left[np.asarray(labelled, int)] = False
+    return np.flatnonzero(left)
+
+
+def _finite(values, name):
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"{name} have values that are not finite (NaN or infinite); numbers are "
+            "expected. Leave such examples out of the pool, or find out where they come from."
+        )
+    return values

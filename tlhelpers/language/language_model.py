@@ -11,7 +11,7 @@ import numpy as np
 
 from ..runtime.checks import whole_number
 from ..runtime.texts import list_of_texts, some_text, valid_text
-from ..storage.cache import features_path, read_features, write_features
+from ..storage.features import features_path, read_features, write_features
 from .cached_layers import CachedLayers
 from .likelihood import Asked, digest, log_likelihoods
 from .sampling import choose, ranked

@@ -27,7 +27,7 @@ def image_grid(
     --------
     >>> ax = image_grid(np.zeros((2, 8, 8, 3)), ["a", "b"])
     """
-    images = np.asarray(images, np.float32)
+    images = as_images(images)
     titles = [""] * len(images) if titles is None else [str(title) for title in titles]
     same_length(images=images, titles=titles)
     images = rgb(images)

@@ -8,8 +8,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..images.lazy_images import Images
+from ..images.check_images import check_finite, check_range
+from ..images.lazy_images import Images, as_images
 
+BRIGHTEST = 10  # pictures beyond are from 0 to 255, and not merely too bright
 FROZEN, TRAINED, REMOVED = "#0072B2", "#D55E00", "#6E6E6E"
 INK, PAPER = "#333333", "#FFFFFF"
 
@@ -102,8 +104,12 @@ def same_length(**arrays: Any) -> None:
 
 
 def rgb(images: Images) -> np.ndarray:
-    """Return pictures `[n, height, width]` or `[n, height, width, 1 or 3]` as RGB in `[0, 1]`."""
-    images = np.asarray(images, np.float32)
+    """Return pictures `[n, height, width]` or `[n, height, width, 1 or 3]` as RGB in `[0, 1]`.
+
+    They are float in `[0, 1]`, what is a little beyond is cut off; or uint8.
+    """
+    given = np.asarray(as_images(images))
+    images = np.asarray(given, np.float32) / np.float32(255 if given.dtype == np.uint8 else 1)
     if images.ndim not in (3, 4) or images.shape[3:] not in ((), (1,), (3,)):
         raise ValueError(
             f"Images have shape {list(images.shape)}; [n, height, width] or "
@@ -111,6 +117,8 @@ def rgb(images: Images) -> np.ndarray:
         )
     if images.shape[3:] != (3,):
         images = np.repeat(images.reshape(*images.shape[:3], 1), 3, axis=-1)
+    if images.size and check_finite(images)[1] > BRIGHTEST:
+        check_range(images)
     return np.clip(images, 0, 1)
 
 

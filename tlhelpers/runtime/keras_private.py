@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from keras.src.backend.common import global_state
 from keras.src.saving import serialization_lib
 
 
@@ -49,22 +50,32 @@ def recorded_inputs(layer: keras.Layer) -> Iterator[list]:
         del layer.call
 
 
-def in_safe_mode() -> bool:
-    """Return whether Keras is loading something that it was not told to trust.
+def in_safe_mode() -> bool | None:
+    """Return whether Keras loads something that it was not told to trust; None: it loads nothing.
 
     `from_config` is not told so by Keras, unlike `keras.saving.load_model`.
     """
-    return bool(serialization_lib.in_safe_mode())
+    return serialization_lib.in_safe_mode()
 
 
-def share_storage(variable: tf.Variable, *, trainable: bool) -> keras.Variable:
+def in_call() -> bool:
+    """Return whether a layer is being called, as when a file says what it calls with what.
+
+    Keras keeps no public note of the layers that are at work.
+    """
+    return global_state.get_global_attribute("current_call_ctx") is not None
+
+
+def share_storage(variable: tf.Variable, path: str = "", *, trainable: bool) -> keras.Variable:
     """Return a Keras variable whose storage is a module's own `tf.Variable`, not a copy of it.
+
+    Its path is that of the variable, unless another one is given.
 
     The module's function computes with its own, so training must change those. Keras documents no
     way to adopt a variable, but with TensorFlow it does so when the initial value is one.
     """
-    *scopes, name = re.sub(r"[^\w./-]", "_", variable.name.split(":")[0]).split("/")
-    with ExitStack() as stack:  # so that the weight's path is the variable's name
+    *scopes, name = re.sub(r"[^\w./-]", "_", (path or variable.name).split(":")[0]).split("/")
+    with ExitStack() as stack:  # so that the weight's path is this
         for scope in filter(None, scopes):
             stack.enter_context(keras.name_scope(scope))
         options = {"dtype": variable.dtype.name, "trainable": trainable, "autocast": False}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
+from unicodedata import category
 
 
 def valid_text(text: Any, name: str) -> str:
@@ -49,3 +50,12 @@ def list_of_texts(texts: Any, name: str = "texts") -> list[str]:
     if not found:
         raise ValueError(f"{name} are empty; one text at least is expected.")
     return found
+
+
+def printable(text: str) -> str:
+    r"""Return a text with what cannot be printed escaped: control characters, bytes of no text.
+
+    >>> printable("caf\udce9.jpg")
+    'caf\\udce9.jpg'
+    """
+    return "".join(c if category(c) not in ("Cc", "Cs") else repr(c)[1:-1] for c in text)

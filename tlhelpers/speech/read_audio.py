@@ -1,6 +1,7 @@
 """One recording of your own: a file, its bytes, or what a button for uploads holds."""
 
 import io
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,16 @@ from scipy.signal import resample_poly
 
 from ..runtime.checks import number, whole_number
 from ..runtime.load_library import load_library
+from ..runtime.quiet import quiet
+from ..runtime.texts import printable
 from ..runtime.types import StrPath
 from ..runtime.uploads import content_of
 
 RATE = 16_000  # samples a second, of everything here
-LEAST_RATE, LEAST_SECONDS, MOST_SECONDS = 8_000, 0.1, 60.0
+LEAST_RATE, MOST_RATE = 8_000, 192_000
+LEAST_SECONDS, MOST_SECONDS = 0.1, 60.0
+MOST_CHANNELS = 8
+_BEYOND = 2.0  # times full scale: more than MP3 and OGG overshoot
 _SILENT = 10 ** (-50 / 20)  # of full scale; the noise of a room is at about -60 dB
 _CLIPPED = 0.01  # part of the samples at the limit of what the format holds
 
@@ -28,7 +34,7 @@ def read_audio(
 ) -> np.ndarray:
     """Return a recording as a network wants it: float32 `[samples]` in `[-1, 1]`, at 16 kHz.
 
-    WAV, FLAC, OGG or MP3 of any rate from 8 kHz on; several channels are averaged.
+    WAV, FLAC, OGG or MP3 of any rate from 8 to 192 kHz; several channels are averaged.
 
     Parameters
     ----------
@@ -43,8 +49,8 @@ def read_audio(
     Raises
     ------
     ValueError
-        There is no sound in it, it is silent, too short or too long, or no array of samples; the
-        message says why.
+        There is no sound in it, it is silent, too short or too long, has too many channels, or is
+        no array of samples; the message says why.
     ImportError
         soundfile is not installed.
 
@@ -69,6 +75,7 @@ def read_audio(
         samples = samples[first : first + count]
     elif rate is None:
         name, content = content_of(source, "recording")
+        name = printable(name)
         samples, rate = _of_file(name, content, start, seconds)
     else:
         raise ValueError(f"rate is {rate!r}; files say their rate themselves: leave it out.")
@@ -99,21 +106,47 @@ def _of_array(samples, rate):
 
 def _of_file(name, content, start, seconds):
     soundfile = load_soundfile()
-    if isinstance(content, Path) and not content.is_file():
-        raise ValueError(f"{name} cannot be used: there is no file {content.absolute()}.")
+    if isinstance(content, Path) and not os.path.isfile(content):
+        absolute = printable(str(content.absolute()))
+        raise ValueError(f"{name} cannot be used: there is no file {absolute}.")
+    if isinstance(content, bytes):
+        content = _Stream(content)
+    elif os.name == "posix":
+        content = os.fsencode(content)  # its name may be no text
     try:
-        stream = io.BytesIO(content) if isinstance(content, bytes) else content
-        with soundfile.SoundFile(stream) as file:
+        # the reader of MP3 prints what it finds damaged
+        with quiet(unless_it_fails=False), soundfile.SoundFile(content) as file:
             rate = file.samplerate
+            if file.channels > MOST_CHANNELS:
+                raise ValueError(
+                    f"{name} cannot be used: it has {file.channels} channels; {MOST_CHANNELS} at "
+                    "most are expected."
+                )
             first, count = _range(name, file.frames, rate, start, seconds)
             file.seek(first)
             samples = file.read(count, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
+    except (soundfile.SoundFileError, OSError, TypeError) as error:  # TypeError: a file *.raw
+        said = getattr(error, "error_string", f"{error}.")
         raise ValueError(
-            f"{name} cannot be used: {error.error_string} WAV, FLAC, OGG or MP3 is "
+            f"{name} cannot be used: {said} WAV, FLAC, OGG or MP3 is "
             "expected; export recordings of telephones (M4A) and of browsers (WebM) as WAV."
         ) from None
+    if len(samples) < LEAST_SECONDS * rate:  # fewer than its head says
+        raise ValueError(
+            f"{name} cannot be used: it breaks off after {len(samples) / rate:.2f} s of the part "
+            "asked for. Copy or record it again."
+        )
     return samples, rate
+
+
+class _Stream(io.BytesIO):
+    """Bytes as a file in which readers may look for places that a damaged head invents."""
+
+    def seek(self, offset, whence=0):
+        try:
+            return super().seek(offset, whence)
+        except (ValueError, OverflowError):  # soundfile would print it
+            return -1
 
 
 def _range(name, frames, rate, start, seconds):
@@ -122,6 +155,11 @@ def _range(name, frames, rate, start, seconds):
         raise ValueError(
             f"{name} cannot be used: it has {rate} samples a second; {LEAST_RATE} or more are "
             "expected, because speech cannot be told apart with fewer."
+        )
+    if rate > MOST_RATE:
+        raise ValueError(
+            f"{name} cannot be used: it has {rate} samples a second; {MOST_RATE} at most are "
+            "expected."
         )
     first = round(start * rate)
     count = frames - first if seconds is None else min(round(seconds * rate), frames - first)
@@ -149,7 +187,12 @@ def _one_channel(samples):
 
 def _resampled(name, samples, rate):
     loudest = float(np.abs(samples).max())
-    if not np.isfinite(loudest) or loudest < _SILENT:
+    if not loudest <= _BEYOND:
+        raise ValueError(
+            f"{name} cannot be used: its samples go up to {loudest:.3g}; from -1 to 1 is expected. "
+            "Export it as WAV of 16 bits."
+        )
+    if loudest < _SILENT:
         raise ValueError(
             f"{name} is silent: its loudest sample is {loudest:.5f} of 1. Is the right microphone "
             "chosen and switched on, and may the browser use it?"
@@ -163,7 +206,7 @@ def _resampled(name, samples, rate):
             stacklevel=3,
         )
     if rate == RATE:
-        return samples.astype(np.float32)
+        return np.clip(samples, -1, 1).astype(np.float32)
     common = np.gcd(rate, RATE)
     resampled = resample_poly(samples.astype(np.float64), RATE // common, rate // common)
     return np.clip(resampled, -1, 1).astype(np.float32)

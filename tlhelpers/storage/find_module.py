@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from ..runtime.types import StrPath
 from . import archive, cache, download
 from .find import find
+from .records import read_record, write_record
 
 EMBEDDED = {"embedded:glyphnet": "glyphnet"}
 
@@ -82,7 +83,7 @@ def plain_address(address: str) -> str:
     names = parts.path.rstrip("/").split("/")
     if parts.netloc.endswith("kaggle.com") and names[4:8:2] == ["frameworks", "variations"]:
         names = [*names[:4], names[5], names[7], *names[9:10]]
-    if not any(names) or ".." in names:
+    if not any(names) or ".." in names or "\\" in parts.path:  # which Windows takes for /
         raise _unknown(address)
     added = {"tfhub-redirect", "tf-hub-format"}
     pairs = parse_qsl(parts.query, keep_blank_values=True)
@@ -107,15 +108,16 @@ def place_of(address: str) -> str:
 
 def is_from(folder: Path, address: str) -> bool:
     """Return whether a module came from this address; one without a record counts as such."""
-    return cache.read_record(folder).get("handle", address) == address
+    return read_record(folder).get("handle", address) == address
 
 
 def _find_address(address, sha256, options):
     mirrored = cache.in_mirror(place_of(address))
 
     def serves(folder):
-        whole = cache.is_complete(folder) and is_from(folder, address)
-        return whole and sha256 in (None, cache.read_record(folder).get("sha256"))
+        if sha256 is not None and sha256 != read_record(folder).get("sha256"):
+            return False
+        return is_from(folder, address) and cache.is_complete(folder, thorough=sha256 is not None)
 
     def store(packed, entry, what):
         why = f"{what} has another checksum: SHA-256"
@@ -123,7 +125,7 @@ def _find_address(address, sha256, options):
         found = cache.check_sum(packed, sha256, why, mend)
         with cache.whole_folder(entry, alone=True) as empty:
             archive.unpack(packed, empty, what, module=True)
-            cache.write_record(empty, address, found)
+            write_record(empty, address, found)
 
     def bring(entry):
         packed = mirrored and mirrored.with_name(f"{mirrored.name}.tar.gz")
@@ -134,24 +136,30 @@ def _find_address(address, sha256, options):
             with download.download(url, entry, name, **options) as part:
                 store(part, entry, f"What came from {address}")
         except download.Failure as failure:
-            raise _not_downloaded(address, failure, mirrored, sha256) from failure
+            copies = {"mirror": mirrored, "cache": entry}
+            raise _not_downloaded(address, failure, copies, sha256) from failure
 
-    entry = cache.modules_dir() / hashlib.sha1(address.encode()).hexdigest()  # as tensorflow_hub
-    return find(place_of(address), serves, bring, entry=entry)
+    return find(place_of(address), serves, bring, entry=entry_of(address))
 
 
-def _not_downloaded(address, failure, mirrored, sha256):
+def entry_of(address: str) -> Path:
+    """Return where the module of an address is kept, as tensorflow_hub does."""
+    return cache.modules_dir() / hashlib.sha1(address.encode()).hexdigest()
+
+
+def _not_downloaded(address, failure, copies, sha256):
     parts = [f"Could not download {address}: {failure}."]
     if failure.kept:
         size = failure.kept / 1e6
         parts.append(f"The {size:.1f} MB that came are kept; the next call goes on from there.")
-    if mirrored and cache.has_graph(mirrored):
-        why = f"cannot be shown to have the SHA-256 {sha256}"
-        if not cache.is_complete(mirrored):
-            why = "lacks files"
-        elif not is_from(mirrored, address):
-            why = f"is another module, from {cache.read_record(mirrored)['handle']}"
-        parts.append(f"The mirror's copy in {mirrored} {why}.")
+    for whose, copy in copies.items():
+        if copy and cache.has_graph(copy):
+            why = f"cannot be shown to have the SHA-256 {sha256}"
+            if not cache.is_complete(copy):
+                why = "lacks files, or has others than came"
+            elif not is_from(copy, address):
+                why = f"is another module, from {read_record(copy)['handle']}"
+            parts.append(f"The {whose}'s copy in {copy} {why}.")
     parts.append(
         "Without internet, use embedded:glyphnet, or set TLHELPERS_MIRROR to a folder that holds "
         f"{place_of(address)}/saved_model.pb; tl.prepare_mirror makes one."

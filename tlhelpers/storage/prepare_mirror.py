@@ -7,6 +7,7 @@ from pathlib import Path
 from ..runtime.types import StrPath
 from . import cache
 from .find_module import find_module, is_from, place_of, plain_address
+from .records import read_record
 
 
 def prepare_mirror(
@@ -58,7 +59,7 @@ def prepare_mirror(
                 with cache.readable_errors(target), cache.whole_folder(target) as empty:
                     shutil.copytree(source, empty, dirs_exist_ok=True)
             elif not is_from(target, address):
-                other = cache.read_record(target)["handle"]
+                other = read_record(target)["handle"]
                 raise ValueError(f"its place {target} is taken by {other}, which has the same path")
         except (ConnectionError, ValueError) as error:
             failed.append(f"{handle}: {error}")

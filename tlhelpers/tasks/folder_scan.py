@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 
 from ..images import decode
 from ..runtime.checks import plural
+from ..runtime.texts import printable
 from ..runtime.types import StrPath
 
 SPLITS = {  # names of folders, in small letters
@@ -37,10 +38,12 @@ def scan(folder: StrPath, *, progress: bool = True) -> tuple[list[Found], pd.Dat
     """Return the pictures of a folder, in the order of their paths, and a report on what is wrong.
 
     They are `<class>/…/picture`, or `train|validation|test/<class>/…/picture` (also as training,
-    val, valid, dev, testing). What starts with a dot is not looked at; links are followed, but not
-    in circles. Each file that is not used, and each class with too few, is a row of the report:
-    `name` (its path within the folder), `problem`, `done`. ValueError if there is no such folder,
-    there are fewer than two classes with pictures in it, or folders of splits beside others.
+    val, valid, dev, testing). What starts with a dot is not looked at. Each folder is looked at
+    once: where it stands, or where the first link leads to it. What is not used, what looks like no
+    other picture, and each class with too few, is a row of the report: `name` (its path within the
+    folder, with what cannot be printed escaped), `problem`, `done`. ValueError if there is no such
+    folder, there are fewer than two classes with pictures in it, or folders of splits beside
+    others.
     """
     folder = Path(os.path.abspath(Path(folder).expanduser()))
     if not folder.is_dir():
@@ -48,15 +51,16 @@ def scan(folder: StrPath, *, progress: bool = True) -> tuple[list[Found], pd.Dat
             f"{str(folder)!r} is no folder. One with a sub-folder for each class is expected."
         )
     depth, class_names = _layout(folder)
-    readable, unreadable = _read(folder, depth, progress)
-    found, copies = _without_copies(readable)
-    rows = unreadable + copies
+    files, rows = _files(folder)
+    heads, unreadable = _read(folder, files, depth, progress)
+    found, copies = _without_copies(heads)
+    rows += unreadable + copies + _odd(found, heads)
     counts = Counter(one.class_name for one in found)
     if len(counts) < 2:
         raise ValueError(
-            f"{folder} has pictures of {len(counts)} classes ({', '.join(counts) or 'none'}); "
-            "two at least are expected, each in a sub-folder of its own. "
-            + "; ".join(f"{name}: {problem}" for name, problem, _ in rows[:3])
+            f"{printable(str(folder))} has pictures of {len(counts)} classes "
+            f"({', '.join(counts) or 'none'}); two at least are expected, each in a sub-folder of "
+            "its own. " + "; ".join(f"{name}: {problem}" for name, problem, _ in rows[:3])
         )
     train = {one.class_name for one in found if one.split in (None, "train")}
     for name in class_names:
@@ -76,36 +80,60 @@ def _layout(folder):
     tops = _folders(folder)
     nested = [path for path in tops if path.name.casefold() in SPLITS and _folders(path)]
     if not nested:
-        return 1, sorted(path.name for path in tops)
-    others = [path.name for path in tops if path not in nested]
+        return 1, sorted(printable(path.name) for path in tops)
+    others = [printable(path.name) for path in tops if path not in nested]
     if others or "train" not in {SPLITS[path.name.casefold()] for path in nested}:
         what = "none of them for training"
         if others:
             what = f"beside them {', '.join(map(repr, others))}"
+        names = ", ".join(path.name for path in nested)
         raise ValueError(
-            f"{folder} has folders of splits ({', '.join(path.name for path in nested)}), "
-            f"{what}. Either all of its folders are splits, 'train' among them, or all are classes."
+            f"{printable(str(folder))} has folders of splits ({names}), {what}. Either all of its "
+            "folders are splits, 'train' among them, or all are classes."
         )
-    return 2, sorted({path.name for split in nested for path in _folders(split)})
+    return 2, sorted({printable(path.name) for split in nested for path in _folders(split)})
 
 
-def _read(folder, depth, progress):
-    """Pictures that can be read, in the order of their paths, and rows on those that cannot."""
-    files, found, rows = sorted(_files(folder)), [], []
+def _read(folder, files, depth, progress):
+    """Pictures that can be read, each with its head, and rows on those that cannot."""
+    found, rows = {}, []
     bar = {"desc": "pictures", "leave": False, "delay": 2, "file": sys.stdout}
     looked = tqdm(decode.read_many(files, 32), total=len(files), disable=not progress, **bar)
-    for path, picture in zip(files, looked, strict=True):
-        inside = path.relative_to(folder)
-        name, parts = inside.as_posix(), inside.parts
-        if len(parts) <= depth:
-            rows.append((name, "not in the folder of a class", "left out"))
-        elif isinstance(picture, decode.Unreadable):
-            rows.append((name, str(picture), "left out"))
-        else:
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
+    with decode.quiet():
+        for path, picture in zip(files, looked, strict=True):
+            name, parts = _name(path, folder), path.relative_to(folder).parts
+            if len(parts) <= depth:
+                rows.append((name, "not in the folder of a class", "left out"))
+                continue
+            try:
+                if isinstance(picture, decode.Unreadable):
+                    raise picture
+                head, content = decode.look(path), decode.digest(path)  # it may be gone since
+            except decode.Unreadable as reason:
+                rows.append((name, str(reason), "left out"))
+                continue
             split = SPLITS[parts[0].casefold()] if depth == 2 else None
-            found.append(Found(path, name, parts[depth - 1], split, content))
+            found[Found(path, name, printable(parts[depth - 1]), split, content)] = head
     return found, rows
+
+
+def _odd(found, heads):
+    """Rows on pictures unlike the others, as those are that web pages show for missing ones."""
+    heads = [heads[one] for one in found]
+    usual = np.median([min(head.width, head.height) for head in heads]) if heads else 0
+    few = len(heads) / 4
+    gifs, moving = sum(head.kind == "GIF" for head in heads), sum(head.moves for head in heads)
+    rows = []
+    for one, head in zip(found, heads, strict=True):
+        signs = {
+            "it is a GIF": head.kind == "GIF" and gifs <= few,
+            "it moves": head.moves and moving <= few,
+            f"it has {head.width} x {head.height} pixels": min(head[1:3]) < usual / 4,
+        }
+        if any(signs.values()):
+            why = ", ".join(sign for sign, seen in signs.items() if seen)
+            rows.append((one.name, f"unlike the others: {why}; a placeholder?", "used"))
+    return rows
 
 
 def _without_copies(found):
@@ -130,25 +158,50 @@ def _without_copies(found):
     return sorted(kept, key=lambda one: one.path), rows
 
 
-def _inside(folder):
-    try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError:  # no right to look into it
-        return []
-
-
 def _folders(folder):
-    return [path for path in _inside(folder) if path.is_dir()]
+    try:
+        inside = sorted(folder.iterdir())
+    except OSError:  # `_files` has a row on it
+        return []
+    return [path for path in inside if not path.name.startswith(".") and os.path.isdir(path)]
 
 
-def _files(folder, above=frozenset()):
-    """Files below a folder; a link back to a folder above is not followed."""
-    real = os.path.realpath(folder)
-    for path in _inside(folder) if real not in above else ():
-        if path.is_dir():
-            yield from _files(path, above | {real})
-        else:
-            yield path
+def _files(folder):
+    """Files below a folder, in the order of their paths, and rows on folders not looked at.
+
+    Folders that stand here come before those that links lead to, so that no link takes them away.
+    """
+    files, rows, links, folders, seen = [], [], [], [folder], {}
+    above = {_key(each) for each in Path(os.path.realpath(folder)).parents}
+    while folders or links:
+        path, problem = folders.pop() if folders else links.pop(links.index(min(links))), None
+        try:
+            if (key := _key(path)) in seen:
+                problem = f"the same folder as {seen[key]}, and looked at there"
+            elif key in above:
+                problem = "a link to a folder above"
+            else:
+                seen[key] = _name(path, folder)
+                for each in path.iterdir():
+                    if not each.name.startswith("."):  # `isdir` says no to what cannot be looked at
+                        kind = folders if os.path.isdir(each) else files
+                        (links if kind is folders and each.is_symlink() else kind).append(each)
+        except OSError as error:
+            problem = f"the folder cannot be listed: {error.strerror}"
+        if problem:
+            rows.append((_name(path, folder), problem, "left out"))
+    return sorted(files), rows
+
+
+def _key(folder):
+    """What a folder has alone, by whatever path it is reached."""
+    found = os.stat(folder)
+    return found.st_dev, found.st_ino
+
+
+def _name(path, folder):
+    """The path within the folder, as it can be printed."""
+    return printable(path.relative_to(folder).as_posix())
 
 
 def assign(found: list[Found], seed: int = 0) -> np.ndarray:

@@ -13,6 +13,7 @@ from ..images import glyphs
 from ..images.lazy_images import ImageFiles
 from ..images.move import move
 from ..images.transform_images import Transformed
+from ..runtime.texts import printable
 from ..runtime.types import StrPath
 from ..storage.find import find_folder
 from . import folder_scan
@@ -111,11 +112,11 @@ def load_folder(
     if empty:
         problems = zip(report["name"][:3], report["problem"][:3], strict=True)
         raise ValueError(
-            f"{path} has too few pictures: none is left for {' and '.join(empty)}. Add some (a "
-            "class of 3 fills all splits), or make folders train, validation and test, each with "
-            f"a folder for each class. {'; '.join(map(': '.join, problems))}".rstrip()
+            f"{printable(str(path))} has too few pictures: none is left for {' and '.join(empty)}. "
+            "Add some (a class of 3 fills all splits), or make folders train, validation and test, "
+            f"each with a folder for each class. {'; '.join(map(': '.join, problems))}".rstrip()
         )
-    target = f"pictures in {Path(path).expanduser().resolve().name}"
+    target = f"pictures in {printable(Path(path).expanduser().resolve().name)}"
     facts = target, "pictures your own", report, details
     return _of_files("folder", backbone, size, found, splits, *facts)
 

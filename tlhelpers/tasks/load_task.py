@@ -2,8 +2,10 @@
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal, overload
 
+from ..backbones.load_backbone import find_backbone
 from ..runtime.types import StrPath
 from . import image_tasks, pictograms, solar, spoken_digits, text_tasks
 from .origins import Origin
@@ -74,7 +76,8 @@ def load_task(
         For "folder": `<path>/<class>/…`, or `<path>/<train, validation or test>/<class>/…`.
     backbone : str, optional
         For tasks of pictures: another backbone than the task's own, see `list_backbones()`. What
-        prepares the pictures for it comes with it.
+        prepares the pictures for it comes with it. For "folder" its files are found, or downloaded,
+        before the pictures are read.
     size : int, optional
         For tasks of pictures: their side in pixels, where the backbone can take another than its
         own. Smaller ones are faster, and say less.
@@ -96,7 +99,8 @@ def load_task(
         For "folder": no such folder, fewer than two classes with pictures in it, or so few that
         a split has none; an `origin` that matches no picture.
     ConnectionError
-        Data that are not here and could not be downloaded; the message says how to get them.
+        Data, or a backbone, that are not here and could not be downloaded; the message says how to
+        get them.
     ModuleNotFoundError
         For pictograms: the library that draws is not installed.
 
@@ -121,4 +125,6 @@ def load_task(
         )
     if name == "folder" and path is None:
         raise ValueError("Which folder? load_task('folder', path='my_photos').")
+    if path is not None and backbone is not None and Path(path).expanduser().is_dir():
+        find_backbone(backbone, size)  # before all pictures are read in vain
     return _LOADERS[name](**options)

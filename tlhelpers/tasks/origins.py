@@ -66,7 +66,8 @@ def assign_origins(found: Sequence[Found], origins: np.ndarray, seed: int = 0) -
 
     In each class, origins in the order of their hashes fill a fifth for testing, then a fifth for
     validation. One that does not fit any more, or is larger than a fifth, is for training; one in
-    several classes counts among those of which it has most. Where a split has none of a class, the
+    several classes counts among those of which it has most, and trains if one of them would have
+    nothing to train on. Where a split has none of a class, the
     smallest origin goes there that leaves something to train on. Folders of splits that are missing
     are taken out of `train`.
     """
@@ -84,7 +85,8 @@ def assign_origins(found: Sequence[Found], origins: np.ndarray, seed: int = 0) -
         left = [own for own in order if main[own] == class_name]
         for split in wanted:
             for own in tuple(left):
-                if (own_class & ((splits == split) | rows[own])).sum() <= most:
+                fits = (own_class & ((splits == split) | rows[own])).sum() <= most
+                if fits and _can_go(rows[own], splits, classes):
                     splits[rows[own]] = split
                     left.remove(own)
     for class_name in names:
@@ -99,9 +101,14 @@ def _fill(split, class_name, splits, classes, rows):
     train = splits == "train"
     own = [mask for mask in rows.values() if (mask & train & (classes == class_name)).any()]
     for mask in sorted(own, key=np.sum):
-        if set(classes[mask]) <= set(classes[train & ~mask]):
+        if _can_go(mask, splits, classes):
             splits[mask] = split
             return
+
+
+def _can_go(mask, splits, classes):
+    """Whether training keeps some of each class when an origin leaves it."""
+    return set(classes[mask]) <= set(classes[(splits == "train") & ~mask])
 
 
 def _place(seed, origin):

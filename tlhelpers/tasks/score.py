@@ -5,36 +5,32 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import accuracy_score, recall_score
 
+from ..runtime.check_labels import as_labels, check_labels
+
 METRICS = ("accuracy", "balanced_accuracy")  # scikit-learn's names
 
 
 def score(metric: str, answers: Any, labels: Any, classes: int) -> float:
     """Return a metric of answers: classes `[n]`, or one number for each class `[n, classes]`.
 
-    Labels are ints `[n]`. For "balanced_accuracy" each class in `labels` counts alike. ValueError
-    for other shapes, lengths or values.
+    Labels are ints `[n]`. For "balanced_accuracy" each class in `labels` counts alike. TypeError or
+    ValueError for other kinds, shapes, lengths or values.
     """
-    answers, labels = np.asarray(answers), np.asarray(labels)
+    answers = as_labels(answers, "Answers")
     if answers.ndim == 2 and answers.shape[1] == classes:
         if not np.isfinite(answers).all():
-            raise ValueError("answers hold values that are not finite; a number a class is needed.")
+            raise ValueError("Answers hold values that are not finite; a number a class is needed.")
         answers = answers.argmax(axis=1)
-    for name, given in (("answers", answers), ("labels", labels)):
-        if given.ndim != 1 or given.dtype.kind not in "iu":
-            also = f", or scores of shape [n, {classes}]" if name == "answers" else ""
-            raise ValueError(
-                f"{name} are {given.dtype} of shape {list(given.shape)}; whole numbers of shape "
-                f"[n]{also} are expected."
-            )
-        bad = given[(given < 0) | (given >= classes)]
-        if len(bad):
-            raise ValueError(
-                f"{name} hold {bad[0]}, but there are {classes} classes, 0 to {classes - 1}."
-            )
-    if len(answers) != len(labels) or not len(labels):
+    if answers.ndim > 1 and answers.shape[1:] != (1,):
         raise ValueError(
-            f"{len(answers)} answers for {len(labels)} labels; as many of both are expected, one "
-            "at least."
+            f"Answers have shape {list(answers.shape)}; classes [n], or scores [n, {classes}], are "
+            "expected."
+        )
+    answers = check_labels(answers, "Answers", classes=classes)
+    labels = check_labels(labels, "Labels", classes=classes)
+    if len(answers) != len(labels):
+        raise ValueError(
+            f"{len(answers)} answers for {len(labels)} labels; as many of both are expected."
         )
     if metric == "accuracy":
         return float(accuracy_score(labels, answers))

@@ -18,7 +18,7 @@ class _Samples:
 
     def __post_init__(self):
         for name, value in vars(self).items():
-            object.__setattr__(self, name, as_images(value))
+            object.__setattr__(self, name, as_images(value, name.capitalize()))
         counts = {name: len(value) for name, value in vars(self).items()}
         if len(set(counts.values())) > 1:
             what = next(iter(counts))

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..backbones.load_backbone import backbone_layer, load_backbone
+from ..runtime.check_labels import check_labels
 from ..runtime.checks import one_of, whole_number
 from .score import METRICS, score
 from .split import AudioSplit, Split, TextSplit
@@ -27,12 +28,9 @@ class _Splits:
         one_of(self.metric, "metric", METRICS)
         splits = {"train": self.train, "validation": self.validation, "test": self.test}
         for name, split in splits.items():
-            bad = (split.labels < 0) | (split.labels >= len(self.class_names))
-            if bad.any():
-                raise ValueError(
-                    f"Labels do not match: {name} holds label {split.labels[bad][0]}, but there "
-                    f"are {len(self.class_names)} classes, 0 to {len(self.class_names) - 1}."
-                )
+            if len(split):
+                kind = f"Labels of {name}"
+                check_labels(split.labels, kind, classes=len(self.class_names))
         every = np.concatenate([split.index for split in splits.values()])
         if len(np.unique(every)) < len(every):
             raise ValueError("The splits overlap: a sample stands in more than one of them.")
@@ -47,8 +45,8 @@ class _Splits:
 
         Raises
         ------
-        ValueError
-            Other shapes, other lengths, values outside the classes.
+        TypeError, ValueError
+            Texts; other shapes, other lengths, values outside the classes.
 
         Examples
         --------

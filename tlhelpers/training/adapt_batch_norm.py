@@ -8,6 +8,7 @@ import numpy as np
 from ..images.lazy_images import as_images
 from ..runtime.checks import whole_number
 from ..runtime.keras_private import all_layers
+from .check_inputs import check_inputs
 
 
 def adapt_batch_norm(model: keras.Layer, images: Any, *, batch_size: int = 64) -> None:
@@ -27,8 +28,8 @@ def adapt_batch_norm(model: keras.Layer, images: Any, *, batch_size: int = 64) -
 
     Raises
     ------
-    ValueError
-        The model has no BatchNorm layer; fewer than 2 images.
+    TypeError, ValueError
+        The model has no BatchNorm layer; fewer than 2 images, or of another kind, shape or range.
 
     Examples
     --------
@@ -45,8 +46,10 @@ def adapt_batch_norm(model: keras.Layer, images: Any, *, batch_size: int = 64) -
             f"{model.name} has no BatchNorm layer whose statistics could be re-estimated."
         )
     images = as_images(images)
-    if len(images) < 2:
-        raise ValueError(f"{len(images)} images are given; statistics need 2 of them at least.")
+    if not images.ndim or len(images) < 2:
+        count = len(images) if images.ndim else 0
+        raise ValueError(f"{count} images are given; statistics need 2 of them at least.")
+    check_inputs(model, images)
     dropouts = {each: each.rate for each in layers if isinstance(each, keras.layers.Dropout)}
     before = [(each, each.trainable, each.momentum) for each in norms]
     count = max(1, round(len(images) / batch_size))

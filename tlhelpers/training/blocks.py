@@ -1,5 +1,6 @@
 """Blocks of a model, from input to output, whatever it is made of."""
 
+import warnings
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +17,9 @@ def blocks(model: keras.Layer) -> list[str]:
     ----------
     model : keras.Model or HubLayer
         A functional or Sequential model, with models or HubLayers in it or without; a block is
-        what its layers' names have in common up to the first number (`block1`, `conv4`).
+        what its layers' names have in common up to the first number (`block1`, `conv4`). Of a
+        HubLayer those count that its output depends on. A name that occurs in several of the
+        models in it comes with the model's name before it, `base/dense` and `model/dense`.
 
     Raises
     ------
@@ -45,22 +48,28 @@ def block_of(layer: keras.Layer) -> str:
 def block_parts(model: keras.Layer) -> dict[str, list[Any]]:
     """Return block -> its layers, in the order of the network.
 
-    In the place of a layer a block of a HubLayer has an object that has just its `weights`.
+    In the place of a layer a block of a HubLayer has an object with its `weights`, the layer as
+    `hub`, and the name of the `block` in it.
     """
-    units: dict[str, list[Any]] = {}
-    for layer in _layers(model):
+    units: dict[tuple, list[Any]] = {}
+    for owner, layer in {id(layer): (owner, layer) for owner, layer in _layers(model)}.values():
         if isinstance(layer, HubLayer):
             for name, weights in layer._blocks.items():
-                units.setdefault(name, []).append(SimpleNamespace(weights=weights))
+                part = SimpleNamespace(weights=weights, hub=layer, block=name)
+                units.setdefault((name, layer.name, id(layer)), []).append(part)
         elif layer.weights:
-            units.setdefault(block_of(layer), []).append(layer)
-    return units
+            units.setdefault((block_of(layer), owner.name, id(owner)), []).append(layer)
+    found: dict[str, list[Any]] = {}
+    for (name, owner, _), parts in units.items():
+        several = sum(name == other for other, _, _ in units) > 1
+        found.setdefault(f"{owner}/{name}" if several else name, []).extend(parts)
+    return found
 
 
 def _layers(model):
-    """Layers in the order of the network; those of a model in the model stand in its place."""
+    """`(model, layer)` in the order of the network; those of a model in the model in its place."""
     if isinstance(model, HubLayer):
-        return [model]
+        return [(model, model)]
     if not isinstance(model, keras.Model):
         raise TypeError(f"A keras.Model or a HubLayer is expected, not {type(model).__name__}.")
     if not model.built or not getattr(model, "inputs", None):
@@ -70,5 +79,18 @@ def _layers(model):
         )
     found = []
     for layer in model.layers:
-        found += _layers(layer) if isinstance(layer, keras.Model) else [layer]
+        found += _layers(layer) if isinstance(layer, keras.Model) else [(model, layer)]
     return found
+
+
+def say_recomputed(base: keras.Layer) -> None:
+    """Warn of what the frozen blocks of a module cost while others of them train."""
+    if isinstance(base, HubLayer) and 0 < sum(
+        any(weight.trainable for weight in weights) for weights in base._blocks.values()
+    ) < len(base.blocks):
+        warnings.warn(
+            f"{base.name} is a HubLayer, a module that cannot be cut: its frozen blocks are "
+            "computed again in every step. Of a Keras model they are computed once: if there is "
+            "one of the same network (task.network(), tl.load_backbone), fine-tune that.",
+            stacklevel=3,
+        )

@@ -10,12 +10,15 @@ import tensorflow as tf
 
 from ..images.batches import labelled_batches, shared_by_data
 from ..images.lazy_images import LazyImages, as_images, parts_of
+from ..runtime.as_array import as_array
+from ..runtime.check_labels import as_labels
 
 
 def as_pair(data: Any) -> tuple[Any, np.ndarray] | None:
     """Return `(inputs, labels)` as arrays or LazyImages; None for a tf.data.Dataset.
 
-    TypeError or ValueError for data of another kind, or without labels; unequal or no lengths.
+    TypeError or ValueError for data of another kind, or without labels; for labels that are texts;
+    for unequal or no lengths; for inputs and labels in the wrong order.
     """
     if isinstance(data, tf.data.Dataset):
         if not isinstance(data.element_spec, tuple) or len(data.element_spec) < 2:
@@ -23,6 +26,8 @@ def as_pair(data: Any) -> tuple[Any, np.ndarray] | None:
                 "The data set gives no labels; its elements should be (inputs, labels), both in "
                 "batches."
             )
+        if getattr(data.element_spec[1], "shape", None) == ():
+            raise ValueError("The data set gives single samples; give batches: data.batch(32).")
         return None
     if hasattr(data, "images") and hasattr(data, "labels"):
         inputs, labels = data.images, data.labels
@@ -31,20 +36,33 @@ def as_pair(data: Any) -> tuple[Any, np.ndarray] | None:
     else:
         raise TypeError(
             f"Data are of type {type(data).__name__}; a Split, a pair (inputs, labels) or a "
-            "tf.data.Dataset of batches is expected."
+            f"tf.data.Dataset of batches is expected.{_instead_of(data)}"
         )
     if isinstance(inputs, dict):
-        inputs = {name: np.asarray(part) for name, part in inputs.items()}
+        inputs = {name: as_array(part, f"Inputs {name!r}") for name, part in inputs.items()}
     else:
-        inputs = as_images(inputs)
-    labels = np.asarray(labels)
-    counts = [len(part) for part in (*keras.tree.flatten(inputs), labels)]
+        inputs = as_images(inputs, "Inputs")
+    axes = getattr(labels, "ndim", 0)
+    if isinstance(labels, LazyImages) or (axes > 2 and getattr(inputs, "ndim", axes) < 3):
+        raise ValueError(
+            "Inputs and labels are swapped: (inputs, labels) is expected, the pictures first."
+        )
+    labels = as_labels(labels)
+    counts = [len(part) if part.ndim else 0 for part in (*keras.tree.flatten(inputs), labels)]
     if len(set(counts)) > 1 or not counts[-1]:
         raise ValueError(
             f"Inputs and labels do not match: {counts[0]} inputs, {counts[-1]} labels; one label "
-            "an input is expected, and one of them at least."
+            "an input is expected, of the same split, and one of them at least."
         )
     return inputs, labels
+
+
+def _instead_of(data):
+    if hasattr(data, "train") and hasattr(data, "validation"):  # a Task
+        return " Give one of its splits: task.train."
+    if hasattr(data, "labels"):  # a split of texts or recordings
+        return " Give features and labels: (features, split.labels)."
+    return " Give both in one pair: (images, labels)." if hasattr(data, "shape") else ""
 
 
 def fit_arguments(

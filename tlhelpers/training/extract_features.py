@@ -13,7 +13,8 @@ from ..images.lazy_images import Images, LazyImages, parts_of
 from ..runtime import replicas
 from ..runtime.checks import whole_number
 from ..runtime.memory import batches_fit, check_memory
-from ..storage.cache import features_path, read_features, write_features
+from ..storage.features import features_path, read_features, write_features
+from .check_inputs import check_size
 from .identity import feature_key
 
 
@@ -41,8 +42,10 @@ def extract_features(
         of them share the work, each process gets all features, and the first one keeps them.
     cache : bool
         Keep the features on disk (see `TLHELPERS_CACHE`), until the content of the images, the
-        weights or the architecture change. Not those of a network with layers or functions defined
-        in the notebook itself, because their code may change under the same name.
+        weights, the architecture or a version change. Not those of a network with layers or
+        functions that come from neither Keras, KerasHub nor this package: the code of one's own
+        may change under the same name. `TLHELPERS_CACHE_LIMIT` is how many GB features may take in
+        all, 5 by default; those longest unused go first.
     progress : bool
         Show a progress bar when the pass takes over two seconds.
     spatial : bool
@@ -52,7 +55,8 @@ def extract_features(
     Raises
     ------
     TypeError, ValueError
-        Images of another type, shape or range, or with NaN; an output that is not `[n, d]`.
+        Images of another type, shape or range, or with NaN; an output that is not `[n, d]`; a
+        `TLHELPERS_CACHE_LIMIT` that is no number.
     MemoryError
         The result would not fit into free memory, and nothing was computed; or the GPU has no room
         for a batch, and the message says which size to try.
@@ -99,19 +103,7 @@ def _check_network(network, images):
             f"{type(network).__name__} is not a Keras layer or model. "
             "Give a keras.Model, or tl.HubLayer(task.backbone)."
         )
-    # a model has input_shape once it is built, a HubLayer has input_spec
-    wanted = getattr(network, "input_shape", None)
-    wanted = wanted or getattr(getattr(network, "input_spec", None), "shape", None)
-    if isinstance(wanted, tuple) and len(wanted) == 4:
-        fits = zip(wanted[1:], images.shape[1:], strict=True)
-        if any(want not in (None, got) for want, got in fits):
-            mend = f"Resize them: keras.ops.image.resize(images, {wanted[1:3]})."
-            if isinstance(images, LazyImages):
-                mend = f"Load them in its size: load_task(…, size={wanted[1]})."
-            raise ValueError(
-                f"Images have shape {list(images.shape)}; {network.name} expects "
-                f"{_shape(wanted)}. {mend}"
-            )
+    check_size(network, images)
 
 
 def _shape(dimensions):

@@ -13,9 +13,10 @@ from ..runtime.checks import one_of, plural
 from ..runtime.memory import batches_fit, check_memory
 from ..runtime.types import StrPath
 from .adapt_batch_norm import adapt_batch_norm
-from .blocks import blocks, find_base
-from .data_forms import as_pair, counted, first_batches, fit_arguments
-from .losses import all_labels, compile_with, guess_loss, solve_head
+from .blocks import blocks, find_base, say_recomputed
+from .check_pair import build, check_data, labels_fit, pictures_of
+from .data_forms import as_pair, counted, fit_arguments
+from .losses import compile_with, guess_loss, solve_head
 from .resume import ResumableTraining
 from .split_at import split_at
 from .unfreeze import freeze, unfreeze
@@ -66,9 +67,10 @@ def fine_tune(
     model : keras.Model
         A pretrained network with a new head, as it is before training.
     data, validation : Split, (inputs, labels) or tf.data.Dataset of batches
-        Validation data are looked at after each epoch. Where a stage ends with a lower accuracy
-        on them than it began with (or a higher loss, where there is no accuracy), the weights of
-        its start are put back. The best epoch is not looked for: with few data that is luck.
+        Pictures in `[0, 1]`, unless a layer of `model` prepares others (of a data set the first
+        batch is checked). Validation data are looked at after each epoch. Where a stage ends with
+        a lower accuracy on them than it began with (or a higher loss, where there is no accuracy),
+        the weights of its start are put back. The best epoch is not looked for: that is luck.
     base : keras.Model or HubLayer, optional
         The pretrained network; by default the first model or HubLayer in `model` that has weights.
         To be given where `model` was made of its layers, or of their outputs.
@@ -81,9 +83,9 @@ def fine_tune(
     learning_rate : float or LearningRateSchedule
         Of the second stage: where it begins, or what it is at each step.
     epochs : (int, int)
-        Of the first stage (where the head is not solved) and of the second; 0 in the first for a
-        head that is trained already. None goes to the end, as said above; an epoch then has 20
-        steps or more, and may pass several times through few data.
+        Of the first stage (where the head is not solved; 0 for one that is trained) and of the
+        second. None goes to the end, as said above; an epoch then has 20 steps or more, and may
+        pass several times through few data.
     backup : str or path, optional
         Folder (on Colab one of the mounted Drive) in which the state is kept after each epoch:
         weights, histories, optimizer, early stopping, seeds of dropout and the order of arrays.
@@ -96,10 +98,10 @@ def fine_tune(
     Raises
     ------
     TypeError, ValueError
-        Data of another kind; a base that cannot be found or has no such number of blocks; no head;
-        a loss that cannot be guessed; a data set without an end and without `steps_per_epoch`;
-        `batch_norm="adapt"` for a data set; a backup of another model, other data or arguments; a
-        model made outside of the strategy's scope.
+        Data of another kind, shape or range; labels that do not go with outputs or loss; no base or
+        not so many blocks; no head; a loss that cannot be guessed; an endless data set without
+        `steps_per_epoch`; `batch_norm="adapt"` for a data set; a backup of another model, other
+        data or arguments; a model made outside of the strategy's scope.
     MemoryError
         The GPU has no room for a batch; the message says what to try, and the weights are those
         before the call.
@@ -129,15 +131,15 @@ def fine_tune(
     arguments = {"last": last, "learning_rate": learning_rate, "epochs": epochs}
     arguments["batch_norm"] = batch_norm
     free = "update" if batch_norm == "update" else "frozen"
-    images = _images(data) if batch_norm == "adapt" else None
-    arguments |= {key: fit.get(key) for key in ("batch_size", "shuffle")}
+    images = pictures_of(data) if batch_norm == "adapt" else None
+    arguments |= {key: fit.get(key) for key in ("batch_size", "shuffle", "steps_per_epoch")}
     weights = fit.get("class_weight") or {}
     arguments["class_weight"] = {int(label): float(weight) for label, weight in weights.items()}
     with model.distribute_strategy.scope():
-        if not model.built:
-            model(first_batches(data, 1)[0][0][:1], training=False)
+        build(model, data)
         replicas.check_made_here(model.name, model.weights)
         loss = model.loss if model.compiled else guess_loss(model, data)
+        data, validation, count = check_data(model, base, loss, data, validation)
         unfreeze(base, last=last, batch_norm=free)  # says first whether it has them
         freeze(base)
         if not model.trainable_weights:
@@ -147,6 +149,7 @@ def fine_tune(
             )
         kept = None
         if backup is not None:
+            arguments["loss"] = loss
             kept = ResumableTraining(backup, model, base, (data, validation), arguments)
 
         def stage(name, rate, length):
@@ -163,19 +166,21 @@ def fine_tune(
             return kept.stage(name, train) if kept else train(_fit)
 
         start, depth = model.get_weights(), last or len(blocks(base))
-        count, whole = len(all_labels(data)), as_pair(data) is not None
+        whole = as_pair(data) is not None
         size = min(fit.get("batch_size") or 32, count) if whole else count  # 32 is Keras' own
         smaller = "batch_size={}" if whole else "batches of {}"
         fewer = [f"fewer blocks, last={depth - 1}"] if depth > 1 else []
         try:
-            with batches_fit(size, " with all blocks frozen", smaller):
+            with labels_fit(), batches_fit(size, " with all blocks frozen", smaller):
                 if images is not None:
                     adapt_batch_norm(model, images)
                 _, first = stage("head", HEAD_RATE, epochs[0])
             unfreeze(base, last=last, batch_norm=free)
-            with batches_fit(size, f" with {plural(depth, 'block')} unfrozen", smaller, fewer):
+            say_recomputed(base)
+            unfrozen = f" with {plural(depth, 'block')} unfrozen"
+            with labels_fit(), batches_fit(size, unfrozen, smaller, fewer):
                 tuned, second = stage("tuning", learning_rate, epochs[1])
-        except MemoryError:
+        except (MemoryError, ValueError):
             model.set_weights(start)
             raise
         # the optimizer that trained, with its loss scale under mixed precision
@@ -213,16 +218,6 @@ def _train(model, data, validation, loss, rate, epochs, fit_part, fit):
     if not sign * after >= sign * before[name]:
         model.set_weights(start)
     return history
-
-
-def _images(data):
-    pair = as_pair(data)
-    if pair is None:
-        raise ValueError(
-            "batch_norm='adapt' reads all pictures at once; a tf.data.Dataset is given. Call "
-            "tl.adapt_batch_norm(model, images) before, and leave batch_norm='frozen'."
-        )
-    return pair[0]
 
 
 def _without_trunk(model, data, validation, batch_size=None, verbose="auto", **_):

@@ -51,9 +51,10 @@ def layerwise(
     try:
         optimizer = keras.optimizers.get(optimizer)
     except ValueError:
+        names = ", ".join(sorted(filter(_is_known, (x.__name__.lower() for x in _optimizers()))))
         raise ValueError(
             f"optimizer is {optimizer!r}; an optimizer of keras.optimizers, or the name of one, is "
-            "expected, such as 'adam' or 'sgd'."
+            f"expected: {names}."
         ) from None
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         raise TypeError(
@@ -143,6 +144,19 @@ def _layerwise_class(kind):
 
 def register_optimizers() -> None:
     """Let Keras load models that were saved with a layer-wise optimizer."""
+    for kind in _optimizers():
+        _layerwise_class(kind)
+
+
+def _is_known(name):
+    try:
+        return bool(keras.optimizers.get(name))
+    except (KeyError, TypeError, ValueError):  # some classes have no such name, or need arguments
+        return False
+
+
+def _optimizers():
+    bases = (keras.optimizers.Optimizer, keras.optimizers.LossScaleOptimizer)
     for kind in vars(keras.optimizers).values():
-        if isinstance(kind, type) and issubclass(kind, keras.optimizers.Optimizer):
-            _layerwise_class(kind)
+        if isinstance(kind, type) and issubclass(kind, bases[0]) and kind not in bases:
+            yield kind

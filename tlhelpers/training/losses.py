@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from ..runtime.check_labels import check_labels
 from .data_forms import as_pair, first_batches
 
 SOLVED = 10_000  # samples up to which a linear head is solved at once, in memory
@@ -31,13 +32,9 @@ def guess_loss(model: keras.Model, data: Any) -> keras.losses.Loss:
             "loss first."
         )
     logits = getattr(model.layers[-1], "activation", None) is not keras.activations.softmax
-    if _is_one_hot(labels):
+    if is_one_hot(labels):
         return keras.losses.CategoricalCrossentropy(from_logits=logits)
-    if labels.dtype.kind not in "iu":
-        raise ValueError(
-            f"Labels are of type {labels.dtype}; whole numbers 0, 1, 2 … or one-hot rows are "
-            "expected. For anything else compile the model with its loss first."
-        )
+    check_labels(labels, mend="For anything else compile the model with its loss first.")
     return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
 
 
@@ -53,12 +50,13 @@ def all_labels(data: Any) -> np.ndarray:
     return first_batches(data, 1)[0][1] if pair is None else pair[1]
 
 
-def _is_one_hot(labels):
+def is_one_hot(labels: np.ndarray) -> bool:
+    """Return whether labels are rows, a number for each class."""
     return labels.ndim == 2 and labels.shape[1] > 1
 
 
 def _as_numbers(labels):
-    return labels.argmax(axis=1) if _is_one_hot(labels) else labels.ravel()
+    return labels.argmax(axis=1) if is_one_hot(labels) else labels.ravel()
 
 
 def solve_head(

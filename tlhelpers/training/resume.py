@@ -21,7 +21,9 @@ from ..runtime import replicas
 from ..runtime.types import StrPath
 from ..storage import cache
 from .data_forms import as_pair, in_order
-from .identity import training_key
+from .identity import FORMAT, training_key
+
+Kept = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 
 class ResumableTraining:
@@ -43,8 +45,10 @@ class ResumableTraining:
             left.unlink(missing_ok=True)
         key = training_key(model, base, data, arguments)
         seed = replicas.everywhere(random.randrange(2**31))[0][0]
-        found = self.read("start")
-        if found is None:
+        found = self.read("start", ("identity", "seed"))
+        if found is not None:
+            self._refuse(found[0]["identity"], key)
+        if found is None or not self._fits(found[1]):
             if [*self.folder.glob("head*.npz"), *self.folder.glob("tuning*.npz")]:
                 raise ValueError(
                     f"{self.folder} holds a backup whose start.npz is missing or damaged, so that "
@@ -55,7 +59,6 @@ class ResumableTraining:
             found = {"identity": key, "seed": seed}, self.values(head)
             self.write("start", *found)
         told, values = found
-        self._refuse(told["identity"], key)
         self.assign(values)
         self._seed = told["seed"]
 
@@ -65,13 +68,15 @@ class ResumableTraining:
         `train(fit)` gives the model that it trained, a part of the whole, and its history. Where
         the history was kept, the whole gets the weights, and no model is given.
         """
-        found = self.read(name)
+        found = self.read(name, ("history", "epoch"))
+        if found and not self._fits(found[1]):
+            found = None
         self._check_workers(found is not None)
         if found is None:
             part, history = train(partial(self._fit, name))
             told = {"history": history.history, "epoch": history.epoch}
-            self.write(name, told, self.values(part.variables))
-            self.drop_epochs(name)
+            if self.write(name, told, self.values(part.variables)):
+                self.drop_epochs(name)
             return part, history
         history = keras.callbacks.History()
         vars(history).update(found[0])
@@ -85,7 +90,7 @@ class ResumableTraining:
 
         The order of data depends on the epoch.
         """
-        kept = (self.read(path.stem) for path in self._epochs(stage))
+        kept = (self._kept(path, part) for path in self._epochs(stage))
         found = next(filter(None, kept), None)
         first = found[0]["epoch"][-1] + 1 if found else 0
         self._check_workers(first)
@@ -104,18 +109,48 @@ class ResumableTraining:
         fit |= {"initial_epoch": first, "epochs": epochs, "callbacks": callbacks}
         return part.fit(data, shuffle=False, **fit)  # a data set has its order
 
-    def read(self, stem: str) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
-        """Return `(what it tells, arrays)` of a file; None if it is absent or not whole."""
-        values = cache.read_arrays(self.folder / f"{stem}.npz")
-        return None if values is None else (json.loads(str(values.pop("told"))), values)
+    def read(self, stem: str, keys: Sequence[str]) -> Kept | None:
+        """Return `(what it tells, arrays)` of a file; None if it is absent or not whole.
 
-    def write(self, stem: str, told: dict[str, Any], values: dict[str, np.ndarray]) -> None:
+        It is not whole if it does not tell all of the keys, or lacks an array.
+        """
+        values = cache.read_arrays(self.folder / f"{stem}.npz") or {}
+        try:
+            told = json.loads(str(values.pop("told")))
+            found = {key: told[key] for key in keys}
+            arrays = told.get("arrays", sorted(values))  # an older format, see `_refuse`
+            return (found, values) if arrays == sorted(values) else None
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    def write(self, stem: str, told: dict[str, Any], values: dict[str, np.ndarray]) -> bool:
         """Write what a file tells, and its arrays: whole, by the first of several processes."""
-        if replicas.is_chief():
-            values = {"told": np.array(json.dumps(told, default=float)), **values}
-            what = "Training goes on, but its state was not kept"
-            mend = "Make room there, or mount the drive again."
-            cache.write_arrays(self.folder / f"{stem}.npz", values, what, mend)
+        if not replicas.is_chief():
+            return False
+        told = told | {"arrays": sorted(values)}
+        values = {"told": np.array(json.dumps(told, default=float)), **values}
+        what = "Training goes on, but its state was not kept"
+        mend = "Make room there, or mount the drive again."
+        return cache.write_arrays(self.folder / f"{stem}.npz", values, what, mend, lasting=True)
+
+    def _kept(self, path, part):
+        """What is in the file of an epoch, if all of it fits the part of the model that trains."""
+        found = self.read(path.stem, ("history", "epoch", "stopping", "stopped"))
+        if found is None or not self._fits(found[1]):
+            return None
+        part.optimizer.build(part.trainable_variables)
+        states = {f"o{i}": tuple(v.shape) for i, v in enumerate(part.optimizer.variables)}
+        best = {f"b{i}": value.shape for i, value in enumerate(part.get_weights())}
+        shapes = {name: value.shape for name, value in found[1].items() if name[0] != "v"}
+        epoch = int(path.stem.rsplit("-", 1)[1])
+        whole = shapes in (states, states | best) and found[0]["epoch"][-1:] == [epoch]
+        return found if whole else None
+
+    def _fits(self, values):
+        """Whether the weights among these values are of the model."""
+        shapes = {f"v{i}": tuple(v.shape) for i, v in enumerate(self._model.variables)}
+        own = {name: value.shape for name, value in values.items() if name.startswith("v")}
+        return own.items() <= shapes.items()
 
     def _epochs(self, stage):
         """Files of a stage's epochs, the newest first."""
@@ -139,9 +174,20 @@ class ResumableTraining:
 
     def _refuse(self, known, given):
         other = [name for name in given if known.get(name) != given[name]]
+        if "format" in other:
+            raise ValueError(
+                f"The backup in {self.folder} was written by another version of tlhelpers, in "
+                f"format {known.get('format', 1)}; this one reads format {FORMAT}, which tells the "
+                "layers' settings and the loss as well. To go on, install the version that wrote "
+                "it; to begin anew, give another folder or delete this one."
+            )
         if other:
-            both = f"arguments ({known.get('arguments')}, now {given['arguments']})"
-            what = ", ".join(both if name == "arguments" else name for name in other)
+            both = {
+                name: f"{name} ({known.get(name)}, now {given[name]})"
+                for name in ("loss", "arguments")
+            }
+            both["layers"] = "layers (their settings: dropout, regularizers, activations, …)"
+            what = ", ".join(both.get(name, name) for name in other)
             raise ValueError(
                 f"The backup in {self.folder} does not belong to this training; it differs in: "
                 f"{what}. To go on, give what was given then, the model newly built as it was "
@@ -172,7 +218,6 @@ class _Keep(keras.callbacks.Callback):
             return
         told, values = self._found
         self._training.assign(values)
-        self.model.optimizer.build(self.model.trainable_variables)
         for i, variable in enumerate(self.model.optimizer.variables):
             variable.assign(values[f"o{i}"])
         self.model.history.history.update(told["history"])

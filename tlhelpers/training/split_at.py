@@ -36,7 +36,8 @@ def split_at(model: keras.Model, layer: str | None = None) -> tuple[keras.Model,
         A place inside a HubLayer (a SavedModel is one function); a model written as a class.
     ValueError
         Unknown layer; a place where something leads past the layer (the message lists places that
-        can be cut); weights before the cut that train; nothing frozen that could be cut off.
+        can be cut); weights before the cut that train; nothing frozen that could be cut off; two
+        layers of one name, in models in the model, on one side of the cut.
 
     Examples
     --------
@@ -58,8 +59,13 @@ def split_at(model: keras.Model, layer: str | None = None) -> tuple[keras.Model,
     )
     steps: list[tuple] = []
     outputs = _unroll(model, inputs, steps)
-    middle = _before_training(model, steps) if layer is None else _behind(model, layer, steps)
-    trunk = keras.Model(inputs, middle, name="trunk")
+    places = _places(steps, inputs, outputs)
+    if layer is None:
+        place = _before_training(model, steps, places)
+    else:
+        place = _behind(model, layer, steps, places)
+    _check_names(model, steps[: place + 1], steps[place + 1 :])
+    trunk = keras.Model(inputs, steps[place][-1], name="trunk")
     free = [weight.path for weight in trunk.trainable_weights]
     if free:
         raise ValueError(
@@ -72,20 +78,20 @@ def split_at(model: keras.Model, layer: str | None = None) -> tuple[keras.Model,
             f"{random} differ in training; the trunk's activations are those of inference.",
             stacklevel=2,
         )
-    return trunk, keras.Model(middle, outputs, name="tail")
+    return trunk, _tail(steps, place, outputs)
 
 
 def _unroll(model, inputs, steps):
     """Call the model's layers on new inputs, those of models in it one by one.
 
-    Appends `(layer, tensors that it takes, tensor that it gives)` to `steps`; returns the output.
+    Appends `(layer, arguments, output)` to `steps`; returns the model's output.
     """
 
     def call(layer, *args, **kwargs):
         if isinstance(layer, keras.Model) and getattr(layer, "inputs", None):
             return _unroll(layer, args[0], steps)
         output = layer(*args, **kwargs)
-        steps.append((layer, keras.tree.flatten((args, kwargs)), output))
+        steps.append((layer, (args, kwargs), output))
         return output
 
     if isinstance(model, keras.Sequential):
@@ -95,52 +101,96 @@ def _unroll(model, inputs, steps):
     return run_layers(model, inputs, call)
 
 
+def _check_names(model, *parts):
+    """Raise ValueError where a part would hold two layers of one name, which Keras refuses."""
+    for steps in parts:
+        names = [layer.name for layer in {id(layer): layer for layer, _, _ in steps}.values()]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(
+                f"{model.name} cannot be cut there: the models in it have several layers named "
+                f"{twice}, which would stand in one part. Give them different names."
+            )
+
+
+def _tail(steps, place, outputs):
+    """The steps behind a place once more, from an input of their own.
+
+    Keras' own way to begin a model at an inner tensor stumbles over a layer that is used twice.
+    """
+    middle = steps[place][-1]
+    given = keras.Input(batch_shape=middle.shape, dtype=middle.dtype)
+    new = {id(middle): given}
+
+    def renewed(tensors):
+        return keras.tree.map_structure(lambda tensor: new.get(id(tensor), tensor), tensors)
+
+    for layer, arguments, output in steps[place + 1 :]:
+        args, kwargs = renewed(arguments)
+        pairs = zip(*map(keras.tree.flatten, (output, layer(*args, **kwargs))), strict=True)
+        new |= {id(old): tensor for old, tensor in pairs}
+    return keras.Model(given, renewed(outputs), name="tail")
+
+
 def _is_random(layer):
+    if not isinstance(layer, keras.Layer):  # an operation, such as x / 127.5
+        return False
     return len(layer.variables) > len(layer.weights)  # holds a seed, which is no weight
 
 
-def _before_training(model, steps):
-    """The output of the last place before a layer that trains or is random."""
-    places, found = _places(steps), None
-    for layer, _, _ in steps:
-        if layer.trainable_weights or _is_random(layer):
+def _before_training(model, steps, places):
+    """The last place before a layer that trains or is random."""
+    found, before = None, 0
+    for before, (layer, _, _) in enumerate(steps):
+        if getattr(layer, "trainable_weights", ()) or _is_random(layer):
             break
-        found = places.get(layer.name, found)
+        found = before if before in places else found
     if found is None:
+        why = "something leads past each frozen layer" if before else "it trains from its first on"
         raise ValueError(
-            f"{model.name} trains from its first layer on: there is nothing to compute once. "
-            "Freeze its first blocks."
+            f"{model.name} has no layer behind which it can be cut: {why}, so that there is "
+            "nothing to compute once. Freeze its first blocks."
         )
     return found
 
 
-def _behind(model, layer, steps):
-    """The output of a layer, or of a block, behind which the model can be cut."""
-    layers, places = [part for part, _, _ in steps], _places(steps)
+def _behind(model, layer, steps, places):
+    """The place behind a layer, or a block, where the model can be cut."""
+    layers = [part for part, _, _ in steps]
+    named = {part.name: i for i, part in enumerate(layers) if i in places}
     ends, block = {}, None
-    for part in layers:
-        if part.weights:
+    for i, part in enumerate(layers):
+        if getattr(part, "weights", ()):
             block = block_of(part)  # layers without weights belong to the block before them
-        if block and part.name in places:
-            ends[block] = part.name
-    if layer in places or layer in ends:
-        return places[ends.get(layer, layer)]
+        if block and i in places:
+            ends[block] = i
+    if layer in named or layer in ends:
+        return ends[layer] if layer in ends else named[layer]
     if any(layer in part.blocks for part in layers if isinstance(part, HubLayer)):
         raise TypeError(f"A HubLayer cannot be cut behind {layer!r}: {_ONE_FUNCTION}")
     here = any(part.name == layer for part in layers)
     why = "something leads past it" if here else "there is no such layer or block"
     raise ValueError(
         f"{model.name} cannot be cut behind {layer!r}: {why}. Its blocks end, and it can be "
-        f"cut, behind: {', '.join(ends.values())}."
+        f"cut, behind: {', '.join(layers[i].name for i in ends.values())}."
     )
 
 
-def _places(steps):
-    """Layer -> its output, where that is all that later layers need; the last layer is no place."""
-    last_use = {id(tensor): i for i, (_, taken, _) in enumerate(steps) for tensor in taken}
-    places, reach = {}, 0
-    for i, (layer, _, output) in enumerate(steps[:-1]):
-        if reach <= i:
-            places[layer.name] = output
-        reach = max(reach, last_use.get(id(output), 0))
+def _places(steps, inputs, outputs):
+    """Numbers of the steps whose output is all that later ones need; the last is no place."""
+    last_use = {
+        id(tensor): i
+        for i, (_, taken, _) in enumerate(steps)
+        for tensor in keras.tree.flatten(taken)
+    }
+    last_use |= {id(tensor): len(steps) for tensor in keras.tree.flatten(outputs)}
+
+    def until(tensors):
+        return max(last_use.get(id(tensor), 0) for tensor in keras.tree.flatten(tensors))
+
+    places, reach = set(), until(inputs)
+    for i, (_, _, output) in enumerate(steps[:-1]):
+        if reach <= i and isinstance(output, keras.KerasTensor):
+            places.add(i)
+        reach = max(reach, until(output))
     return places

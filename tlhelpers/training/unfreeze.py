@@ -72,9 +72,10 @@ def unfreeze(
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = layer.trainable and batch_norm == "update"
         elif isinstance(layer, HubLayer):
-            own = [name for name in layer.blocks if name in chosen]
+            free = (part for name in chosen for part in units[name])
+            own = [part.block for part in free if getattr(part, "hub", None) is layer]
             if own:
-                layer.unfreeze(own)
+                layer.unfreeze(None if blocks is None and last is None else own)
             else:
                 layer.freeze()
 

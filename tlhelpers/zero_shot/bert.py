@@ -92,7 +92,7 @@ class Bert:
                 f"max_tokens is {max_tokens}; this model has {limit} positions: give 3 to {limit}."
             )
         self.max_tokens = max_tokens or min(256, limit)
-        version = f"{self.max_tokens} {tf.__version__} {keras_hub.__version__}"
+        version = f"{self.max_tokens} {tf.__version__} {keras.__version__} {keras_hub.__version__}"
         self.fingerprint = f"{files_digest(folder / name for name in FILES)} {version}"
 
     @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32)] * 2)

@@ -43,7 +43,7 @@ class CrossSpaceMap:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         Shapes that do not fit; numbers that are not finite; fewer groups than folds.
 
     Examples

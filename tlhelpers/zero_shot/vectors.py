@@ -4,15 +4,19 @@ from typing import Any
 
 import numpy as np
 
+from ..runtime.as_array import as_array
+
 
 def vectors_of(x: Any, what: str, d: int | None = None, *, one: bool = False) -> np.ndarray:
     """Return float32 `[n, d]` that is finite; `one` also takes a single vector `[d]`.
 
-    ValueError, which names them as `what`, for anything else.
+    TypeError or ValueError, which name them as `what`, for anything else.
 
     >>> vectors_of([1, 2], "x", one=True)
     array([[1., 2.]], dtype=float32)
     """
+    if not isinstance(x, str):
+        x = as_array(x, what)
     try:
         x = np.asarray(x, np.float32)
     except (TypeError, ValueError) as error:

@@ -9,6 +9,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from ..runtime import checks
+from ..runtime.check_labels import check_labels
 from .vectors import unit, vectors_of
 
 
@@ -43,7 +44,7 @@ class ZeroShotClassifier:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         Shapes that do not fit; numbers that are not finite; a class without a direction.
 
     Examples
@@ -121,18 +122,9 @@ class ZeroShotClassifier:
         labels : int `[n]`
             Positions in `class_names`.
         """
-        similarities, labels = self.similarities(x).astype(np.float64), np.asarray(labels)
+        similarities = self.similarities(x).astype(np.float64)
         n, classes = similarities.shape
-        if labels.shape != (n,) or labels.dtype.kind not in "iu":
-            raise ValueError(
-                f"labels have shape {list(labels.shape)} and type {labels.dtype}; {n} whole "
-                "numbers are expected, one a sample."
-            )
-        if labels.min() < 0 or labels.max() >= classes:
-            raise ValueError(
-                f"labels go from {labels.min()} to {labels.max()}; there are {classes} classes, "
-                f"0 to {classes - 1}."
-            )
+        labels = check_labels(labels, count=n, classes=classes)
 
         def loss(log_temperature):
             log_p = log_softmax(similarities / np.exp(log_temperature), axis=1)
