@@ -1,3 +1,5 @@
+"""The limit on kept features: what is longest unused goes, and what is kept is of this version."""
+
 import os
 import shutil
 import subprocess
