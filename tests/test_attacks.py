@@ -7,11 +7,13 @@ from the nbgrader_config.py of a folder.
 """
 
 import base64
+import bz2
 import codecs
 import gzip
 import html
 import http.server
 import logging
+import lzma
 import os
 import re
 import shutil
@@ -19,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import tracemalloc
 import urllib.parse
 import zlib
 from pathlib import Path
@@ -517,6 +520,18 @@ def test_feedback_cuts_hidden_tests_in_the_encodings_that_it_names(way):
     page = html.unescape(re.sub(r"<[^>]+>", "", page_of(code)))
     assert page.count("(left out: hidden tests)") == 2
     assert harmless.split("\n")[0] in page
+
+
+@pytest.mark.parametrize("squeeze", [zlib.compress, gzip.compress, bz2.compress, lzma.compress])
+def test_feedback_unpacks_no_bomb(squeeze):
+    """A small text that unfolds to 100 MB takes no such memory of the grader's."""
+    bomb = base64.b64encode(squeeze(bytes(100_000_000))).decode()
+    code = new_code_cell("1", outputs=[new_output("stream", text=bomb)])
+    tracemalloc.start()
+    page_of(code)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 60_000_000
 
 
 @pytest.mark.parametrize("name", ["..", ".", "...", "-rf", ".hidden", "a\nb", " ", "a\\b"])

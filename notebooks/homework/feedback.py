@@ -8,7 +8,6 @@ import base64
 import bz2
 import codecs
 import contextlib
-import gzip
 import lzma
 import re
 import textwrap
@@ -26,24 +25,9 @@ COLOURS = re.compile(r"\x1b\[[\d;]*m")
 LEFT_OUT = "(left out: hidden tests)\n"
 PICTURES = {"image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff"}
 TAGS = {
-    *(
-        "a",
-        "abbr",
-        "b",
-        "blockquote",
-        "br",
-        "code",
-        "dd",
-        "del",
-        "div",
-        "dl",
-        "dt",
-        "em",
-        "h1",
-        "h2",
-    ),
-    *("h3", "h4", "h5", "h6", "hr", "i", "li", "ol", "p", "pre", "span", "strong", "sub", "sup"),
-    *("table", "tbody", "td", "th", "thead", "tr", "ul"),
+    *("a", "abbr", "b", "blockquote", "br", "code", "dd", "del", "div", "dl", "dt", "em", "hr"),
+    *("h1", "h2", "h3", "h4", "h5", "h6", "i", "li", "ol", "p", "pre", "span", "strong", "sub"),
+    *("sup", "table", "tbody", "td", "th", "thead", "tr", "ul"),
 }
 # alphabets of encodings, and what undoes them
 CODES = {
@@ -55,7 +39,12 @@ CODES = {
     "[!-uz]": (base64.a85decode, lambda text: text.removeprefix("<~").removesuffix("~>")),
 }
 NOT_PACKED = OSError, EOFError, ValueError, zlib.error, lzma.LZMAError
-PACKED = zlib.decompress, gzip.decompress, bz2.decompress, lzma.decompress
+MOST = 1_000_000  # bytes that are unpacked: a small text can unfold to gigabytes
+UNPACK = (
+    lambda data: zlib.decompressobj(wbits=47).decompress(data, MOST),  # zlib and gzip
+    lambda data: bz2.BZ2Decompressor().decompress(data, MOST),
+    lambda data: lzma.LZMADecompressor(memlimit=10 * MOST).decompress(data, MOST),
+)
 
 
 def is_test(cell):
@@ -93,7 +82,7 @@ def decoded(text):
                 yield data.decode("utf-8", "ignore")
                 yield data.decode("utf-16", "ignore")
                 yield data[::-1].decode("utf-8", "ignore")
-                for unpack in PACKED:
+                for unpack in UNPACK:
                     with contextlib.suppress(*NOT_PACKED):
                         yield unpack(data).decode("utf-8", "ignore")
 

@@ -35,8 +35,8 @@ def check_labels(
     """Return labels as whole numbers `[n]`, or say what is wrong with them.
 
     Numbers such as 2.0, truth values and a form `[n, 1]` are converted. With `count` there must be
-    so many, with `classes` they must be from 0 to below it , with `names` they
-    may also be texts. Where numbers are wrong, the message ends with `mend`.
+    so many; with `classes` they must be from 0 to below it; with `names`
+    they may also be texts. Where numbers are wrong, the message ends with `mend`.
 
     >>> check_labels([[1.0], [0.0]])
     array([1, 0])
