@@ -294,6 +294,27 @@ for path in [*pathlib.Path("COURSE").rglob("*"), *pathlib.Path("COURSE/../.git")
 """,
 }
 
+# Replaces what judges, by one of the ways to the frames that call an answer
+FRAME = {
+    "frames": "frame = sys._getframe()",
+    "frames_of_errors": "try:\n        1 / 0\n    except ZeroDivisionError as error:\n"
+    "        frame = error.__traceback__.tb_frame",
+    "frames_of_inspect": "import inspect\n    frame = inspect.currentframe()",
+    "frames_of_traceback": "import traceback\n    frame = [*traceback.walk_stack(None)][0][0]",
+    "frames_of_library": "text = 'import sys; frame = sys._getframe()'\n"
+    "    exec(compile(text, np.__file__, 'exec'), globals())\n    frame = globals()['frame']",
+}
+ATTACKS |= {
+    name: {
+        "ex1": f"import sys\n\ndef spread(_):\n    {way}\n"
+        "    while frame:\n        for value in (*frame.f_locals.values(), frame.f_globals):\n"
+        "            if type(value).__name__ == 'Proctor':\n"
+        "                value.check = lambda *_: 1.0\n        frame = frame.f_back\n"
+        "    return 0, 0, 0",
+    }
+    for name, way in FRAME.items()
+}
+
 # Leaves a process that waits for the next kernels, to change what they do
 ATTACKS["outlives"] = f"""
 import os, sys
@@ -307,6 +328,25 @@ if os.fork() == 0:
     os._exit(0)
 """
 HONEST = ("aa_first", "zz_last")
+# The last of them uses much that looks at frames or makes code, as honest students may
+HONEST_CODE = """
+import collections, dataclasses, enum, inspect, logging, random, traceback, typing, warnings
+
+def noted(value):
+    Pair = collections.namedtuple("Pair", "x y")
+    Row = dataclasses.make_dataclass("Row", ["x"])
+    Kind = enum.Enum("Kind", "even odd")
+    Typed = typing.NamedTuple("Typed", [("x", int)])
+    try:
+        raise KeyError(inspect.signature(noted), eval("1 + 1"), Kind.even)
+    except KeyError:
+        traceback.print_exc()
+        logging.exception("caught")
+        warnings.warn("caught", stacklevel=2)
+    return Typed(Row(Pair(value, 0).x).x).x
+
+noted(1)
+"""
 
 
 def source():
@@ -339,6 +379,10 @@ def handed_in(name, release, places):
         if cell.id in ANSWERS:
             right = re.sub(r" *### (BEGIN|END) SOLUTION\n?", "", ANSWERS[cell.id])
             cell.source = right if name in HONEST else cells.get(cell.id, WRONG[cell.id])
+            if name == HONEST[-1]:
+                cell.source = cell.source.replace("return 2 * number", "return noted(2 * number)")
+    if name == HONEST[-1]:
+        notebook.cells.insert(1, new_code_cell(HONEST_CODE))
     if isinstance(attack, str):
         notebook.cells.insert(1, new_code_cell(attack))
     text = nbformat.writes(notebook)

@@ -1,9 +1,13 @@
 """What belongs to libraries, which threads run, and what graded code may not ask for."""
 
+import asyncio.base_tasks
+import inspect
+import logging
 import os
 import sys
 import threading
 import time
+import traceback
 from types import FunctionType
 
 from plain import NotPlain
@@ -15,11 +19,21 @@ DENIED = {
 }
 
 
+# Denied to code of notebooks alone: what leads to the frames of who calls it, and to its values,
+FRAMES = {"tb_frame", "gi_frame", "cr_frame", "ag_frame"}
+# and code that pretends to be another file's.
+FORGING = {"code.__new__", "marshal.loads"}
+# Who calls these counts, since they give frames to others, or reach into memory for them.
+FILES = (asyncio.base_tasks.__file__, inspect.__file__, f"{os.sep}ctypes{os.sep}")
+CODES = {each.__code__ for each in (logging.currentframe, traceback.walk_stack, traceback.walk_tb)}
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
 class Watch:
     """Tells code of libraries from that of a notebook; `untouched` is what the set-up left."""
 
     def __init__(self):
-        self.untouched = None
+        self.untouched, self.own = None, threading.local()
         # files that were handed in stand in for no package
         sys.path[:] = [*(place for place in sys.path if place), ""]
         places = {sys.prefix, sys.base_prefix, *sys.path[:-1]}
@@ -65,7 +79,7 @@ class Watch:
     def deny(self, event, values):
         """Deny what would reach around us; Python lets nobody take this away."""
         if event in DENIED:
-            if sys._getframe(1).f_code is not Watch.look_for_threads.__code__:
+            if self.caller().f_code is not Watch.look_for_threads.__code__:
                 raise RuntimeError(f"{event} is not for code that is graded")
         elif event == "object.__setattr__":
             if id(values[0]) in self.untouched.functions:
@@ -73,9 +87,35 @@ class Watch:
         elif event == "open":
             if str(values[0]).startswith("/proc/") and str(values[0]).endswith("/mem"):
                 raise RuntimeError("memory is not read while graded")
+        elif event == "sys._getframe" or (event == "object.__getattr__" and values[1] in FRAMES):
+            if not getattr(self.own, "asks", False):
+                self.refuse_foreign("frames")
+        elif event in FORGING:
+            self.refuse_foreign(event)
+        elif event == "compile":
+            if self.of_library(os.fsdecode(values[1] or "")):
+                self.refuse_foreign("code of another file")
         elif event.startswith("ctypes."):
+            self.refuse_foreign("ctypes")
+
+    def refuse_foreign(self, what):
+        """Refuse what code of a notebook asks for, itself or by what asks for others."""
+        frame = self.caller()
+        while frame and (
+            frame.f_code in CODES or any(file in frame.f_code.co_filename for file in FILES)
+        ):
+            frame = frame.f_back
+        file = frame.f_code.co_filename if frame else HERE
+        if not self.of_library(file) and os.path.dirname(file) != HERE:
+            raise RuntimeError(f"{what}: not for code that is graded")
+
+    def caller(self):
+        """The frame of the code that asks."""
+        self.own.asks = True
+        try:
             frame = sys._getframe(1)
-            while frame and f"{os.sep}ctypes{os.sep}" in frame.f_code.co_filename:
-                frame = frame.f_back
-            if frame and not self.of_library(frame.f_code.co_filename):
-                raise RuntimeError("ctypes is not for code that is graded")
+        finally:
+            self.own.asks = False
+        while frame.f_code in (Watch.deny.__code__, Watch.refuse_foreign.__code__):
+            frame = frame.f_back
+        return frame
