@@ -3,7 +3,7 @@
 All are graded by nbgrader's commands, in one run, on a homework of three small exercises. Each has
 wrong answers to the first two, and the right one to the third: one point is what it gets. Those who
 are graded after it keep all of theirs. `python tests/test_attacks.py FOLDER` prints what they get
-from the nbgrader_config.py of a folder.
+from the nbgrader_config.py and the grader/ of a folder.
 """
 
 import base64
@@ -26,13 +26,17 @@ import urllib.parse
 import zlib
 from pathlib import Path
 
+import collecting
+import feedback
 import nbformat
 import pytest
 import sealing
 from homework_submissions import SPOILER
+from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from nbgrader.api import Gradebook
 from test_homework import HOMEWORK
+from traitlets.config import Config
 
 SETUP = """\
 import numpy as np
@@ -392,13 +396,13 @@ def handed_in(name, release, places):
 
 
 def grade(folder, grader=HOMEWORK, attacks=ATTACKS, port=9):
-    """Grade all attacks in a folder with the grader of another; return the log."""
+    """Grade all attacks in a folder with the grader of another; return course, points, log."""
     course = folder / "course"
     course.mkdir()
     (folder / ".git").mkdir()
     (folder / ".git" / "packed").write_text("ultramarine")
-    for path in Path(grader).glob("*.py"):
-        shutil.copy(path, course)
+    shutil.copy(Path(grader, "nbgrader_config.py"), course)
+    shutil.copytree(Path(grader, "grader"), course / "grader")
     with open(course / "nbgrader_config.py", "a", encoding="utf-8") as config:
         config.write("c.Execute.timeout = 20\nc.SealedKernelManager.processes = 150\n")
         config.write("c.SealedKernelManager.temporary = 2**26\n")
@@ -498,11 +502,6 @@ ACTIVE = """<script>alert(1)</script><img src="x" onerror="alert(1)"><svg onload
 
 def page_of(*cells):
     """The page of feedback of a notebook with further cells, as text."""
-    sys.path.insert(0, str(HOMEWORK))
-    import feedback
-    from nbconvert import HTMLExporter
-    from traitlets.config import Config
-
     config = Config()
     config.HTMLExporter.filters = {"markdown2html": feedback.as_text}
     notebook = source()
@@ -581,9 +580,6 @@ def test_feedback_unpacks_no_bomb(squeeze):
 @pytest.mark.parametrize("name", ["..", ".", "...", "-rf", ".hidden", "a\nb", " ", "a\\b"])
 def test_names_that_are_no_folders_are_refused(name, caplog):
     """With one sentence; the others are collected."""
-    sys.path.insert(0, str(HOMEWORK))
-    import collecting
-
     names = collecting.SafeNames(log=logging.getLogger("names"))
     names.named_regexp = r".*/(?P<student_id>[^/_]+)_(?P<file_id>hw1)[^/]*\.ipynb$"
     assert names.collect(f"/x/{name}_hw1.ipynb") is None

@@ -71,9 +71,9 @@ def course(tmp_path):
     """A folder of a course, with nothing in it but what is authored."""
     folder = tmp_path / "course"
     folder.mkdir()
-    for path in HOMEWORK.glob("*.py"):
-        shutil.copy(path, folder)
-    shutil.copytree(HOMEWORK / "source", folder / "source")
+    shutil.copy(HOMEWORK / "nbgrader_config.py", folder)
+    for name in ("grader", "source"):
+        shutil.copytree(HOMEWORK / name, folder / name)
     return folder
 
 

@@ -127,7 +127,7 @@ def test_kernel_ends_with_the_program_that_grades(folder):
     code = f"""
 import asyncio, sys
 
-sys.path.insert(0, {str(HOMEWORK)!r})
+sys.path.insert(0, {str(HOMEWORK / "grader")!r})
 from sealing import SealedKernelManager
 
 async def main():
@@ -218,7 +218,7 @@ def test_everything_but_its_own_is_read_only(folder, monkeypatch):
     with tempfile.TemporaryDirectory() as home:
         monkeypatch.setenv("HOME", home)
         Path(home, "secret").write_text("mine")
-        places = [HOMEWORK, Path(sealing.__file__).parents[2], "/etc", "/usr", "/", "/proc/self"]
+        places = [HOMEWORK, Path(sealing.__file__).parents[3], "/etc", "/usr", "/", "/proc/self"]
         with sealed_kernel(folder) as kernel:
             for place in places:
                 path = str(Path(place, "x"))

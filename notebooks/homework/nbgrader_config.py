@@ -10,7 +10,7 @@ from nbgrader import preprocessors as nbgrader
 from sqlalchemy.exc import SAWarning
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(HERE / "grader"))
 import collecting
 import feedback
 import grading

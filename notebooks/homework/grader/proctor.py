@@ -39,6 +39,7 @@ class Proctor:
         self.given, self.made, self.untouched, self.students = {}, {}, None, False
         self.names, self.inside = None, False
         self.watch, self.session = Watch(), kernel.session
+        self.watch.allowed.add(Proctor.answer.__code__)
         self.plain = Plain(self.watch.is_known, self.user)
         self.fixed = [(kernel.shell_handlers, dict(kernel.shell_handlers))]
         self.numpy = {id(each) for each in vars(np).values() if callable(each)}

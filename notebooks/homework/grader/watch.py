@@ -26,14 +26,16 @@ FORGING = {"code.__new__", "marshal.loads"}
 # Who calls these counts, since they give frames to others, or reach into memory for them.
 FILES = (asyncio.base_tasks.__file__, inspect.__file__, f"{os.sep}ctypes{os.sep}")
 CODES = {each.__code__ for each in (logging.currentframe, traceback.walk_stack, traceback.walk_tb)}
-HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Watch:
-    """Tells code of libraries from that of a notebook; `untouched` is what the set-up left."""
+    """Tells code of libraries from that of a notebook.
+
+    `untouched` is what the set-up left, `allowed` the code objects of ours that look at frames.
+    """
 
     def __init__(self):
-        self.untouched, self.own = None, threading.local()
+        self.untouched, self.own, self.allowed = None, threading.local(), set()
         # files that were handed in stand in for no package
         sys.path[:] = [*(place for place in sys.path if place), ""]
         places = {sys.prefix, sys.base_prefix, *sys.path[:-1]}
@@ -105,8 +107,8 @@ class Watch:
             frame.f_code in CODES or any(file in frame.f_code.co_filename for file in FILES)
         ):
             frame = frame.f_back
-        file = frame.f_code.co_filename if frame else HERE
-        if not self.of_library(file) and os.path.dirname(file) != HERE:
+        ours = frame is None or frame.f_code in self.allowed
+        if not ours and not self.of_library(frame.f_code.co_filename):
             raise RuntimeError(f"{what}: not for code that is graded")
 
     def caller(self):
