@@ -185,9 +185,9 @@ def split(*_):
 """
 
 
-@submission(0, 4, 4)
+@submission(0, 0, 4)
 def curious(notebook, _):
-    """Writes everywhere, and looks for solutions and hidden tests; COURSE is filled in."""
+    """Writes everywhere, looks for solutions and hidden tests, and at who calls; see COURSE."""
     cell(notebook, "ex1").source = """\
 import os, pathlib
 
