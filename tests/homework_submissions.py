@@ -187,7 +187,7 @@ def split(*_):
 
 @submission(0, 0, 4)
 def curious(notebook, _):
-    """Writes everywhere, looks for solutions and hidden tests, and at who calls; see COURSE."""
+    """Writes everywhere, looks for hidden tests and at who calls; COURSE is filled in."""
     cell(notebook, "ex1").source = """\
 import os, pathlib
 
