@@ -40,6 +40,17 @@ shell = get_ipython()
 shell.events.register("pre_run_cell", lambda *_: shell.user_ns.update(split=None))
 ''')
 """
+LEAVES_SPOILER = f"""
+import os, sys
+
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.dup2(os.open(os.devnull, os.O_RDWR), 1)
+        os.dup2(1, 2)
+        os.execv(sys.executable, [sys.executable, "-c", {SPOILER!r}])
+    os._exit(0)
+"""
 EXPECTED, NAMES, CHANGES = {}, {}, {}
 
 
@@ -69,18 +80,7 @@ def copied(notebook, name):
 @submission(2, 4, 4)
 def abides(notebook, _):
     """Leaves a process behind, to spoil exercise 2 of those who are graded after it."""
-    start = f"""
-import os, sys
-
-if os.fork() == 0:
-    os.setsid()
-    if os.fork() == 0:
-        os.dup2(os.open(os.devnull, os.O_RDWR), 1)
-        os.dup2(1, 2)
-        os.execv(sys.executable, [sys.executable, "-c", {SPOILER!r}])
-    os._exit(0)
-"""
-    notebook.cells.insert(0, new_code_cell(start))
+    notebook.cells.insert(0, new_code_cell(LEAVES_SPOILER))
 
 
 @submission(2, 4, 4)

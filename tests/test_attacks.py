@@ -31,7 +31,7 @@ import feedback
 import nbformat
 import pytest
 import sealing
-from homework_submissions import SPOILER
+from homework_submissions import LEAVES_SPOILER
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from nbgrader.api import Gradebook
@@ -320,17 +320,7 @@ ATTACKS |= {
 }
 
 # Leaves a process that waits for the next kernels, to change what they do
-ATTACKS["outlives"] = f"""
-import os, sys
-
-if os.fork() == 0:
-    os.setsid()
-    if os.fork() == 0:
-        os.dup2(os.open(os.devnull, os.O_RDWR), 1)
-        os.dup2(1, 2)
-        os.execv(sys.executable, [sys.executable, "-c", {SPOILER!r}])
-    os._exit(0)
-"""
+ATTACKS["outlives"] = LEAVES_SPOILER
 HONEST = ("aa_first", "zz_last")
 # The last of them uses much that looks at frames or makes code, as honest students may
 HONEST_CODE = """

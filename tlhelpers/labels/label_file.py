@@ -185,8 +185,9 @@ class LabelFile:
 
     def _derive(self):
         """Whether the file has the derived tables; made now if it lacks them and may be written."""
-        if has_derived(self._connection) or not self._writable:
-            return has_derived(self._connection)
+        known = has_derived(self._connection)
+        if known or not self._writable:
+            return known
         try:
             with _transaction(self._connection):
                 if not has_derived(self._connection):  # no other process has made them meanwhile

@@ -40,7 +40,7 @@ def read_note(path: Path) -> dict:
 
 def write_record(entry: Path, address: str, sha256: str = "") -> None:
     """Note where an entry is from, the SHA-256 of its archive, and which files it has."""
-    paths = sorted(path for path in entry.rglob("*")) if entry.is_dir() else [entry]
+    paths = sorted(entry.rglob("*")) if entry.is_dir() else [entry]
     files = {}
     for path in paths:
         if path.is_file() and path != place_of_record(entry):

@@ -56,19 +56,28 @@ def _fits(wanted, got):
     )
 
 
-def check_inputs(model: keras.Model, inputs: Any, base: keras.Layer | None = None) -> None:
+def check_inputs(model: keras.Model, inputs: Any, base: keras.Layer | None = None) -> float | None:
     """Raise TypeError or ValueError unless a model that is built can learn from such inputs.
 
     Pictures from 0 to 255 are refused where a network gets them that takes other ones, and taken
-    where a layer of the model prepares them. How far they go is judged by eight of them.
+    where a layer of the model prepares them; that is judged by eight of them. Returns how far
+    pictures go (of LazyImages the first eight), None for other inputs.
     """
     if isinstance(inputs, dict):
-        return
+        return None
     check_size(model, inputs)
+    if is_pictures(inputs):
+        lazy = isinstance(inputs, LazyImages)
+        _, high = check_finite(np.asarray(inputs[:SOME]) if lazy else inputs)
+        _check_prepared(model, inputs, base)
+        return high
     if isinstance(inputs, np.ndarray) and inputs.dtype.kind == "f" and inputs.size:
-        check_finite(inputs, "images" if is_pictures(inputs) else "inputs")
-    if not is_pictures(inputs):
-        return
+        check_finite(inputs, "inputs")
+    return None
+
+
+def _check_prepared(model, inputs, base):
+    """Refuse pictures that reach the network in a range that it was not trained with."""
     some = np.asarray(inputs[np.unique(np.linspace(0, len(inputs) - 1, SOME).astype(int))])
     whole = some.dtype.kind in "iu" and some.max() > 1
     if some.max() <= 1:

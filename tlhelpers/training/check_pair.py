@@ -9,10 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..images.check_images import check_finite
-from ..images.lazy_images import LazyImages
 from ..runtime.check_labels import check_labels
-from .check_inputs import check_inputs, check_size, is_pictures
+from .check_inputs import check_inputs, check_size
 from .data_forms import as_pair, first_batches
 from .losses import is_one_hot, loss_name
 
@@ -36,12 +34,12 @@ def check_data(
         pair = as_pair(each)
         inputs, labels = first_batches(each, 1)[0] if pair is None else pair
         counts.append(len(labels))
-        check_inputs(model, inputs, base)
+        high = check_inputs(model, inputs, base)
         fitting = fitting_labels(model, loss, labels, f"{name} labels")
         whole = pair is None or fitting is labels
         found.append(each if whole else (inputs, fitting))
-        if is_pictures(inputs):
-            highs.append(_range(inputs)[1])
+        if high is not None:
+            highs.append(high)
     if len(highs) == 2 and max(highs) > APART * max(min(highs), 1e-6) and min(highs) > 0.1:
         raise ValueError(
             f"Training pictures go up to {highs[0]:.4g}, validation pictures up to {highs[1]:.4g}. "
@@ -82,10 +80,6 @@ def labels_fit() -> Iterator[None]:
         raise ValueError(
             f"A batch holds label {found[1]}, but there are {classes} classes, 0 to {classes - 1}."
         ) from None
-
-
-def _range(images):
-    return check_finite(np.asarray(images[:8]) if isinstance(images, LazyImages) else images)
 
 
 def fitting_labels(model: keras.Model, loss: Any, labels: Any, name: str) -> Any:

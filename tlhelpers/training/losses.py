@@ -24,7 +24,8 @@ def guess_loss(model: keras.Model, data: Any) -> keras.losses.Loss:
 
     ValueError for outputs or labels that are not those of a classifier.
     """
-    labels, outputs = all_labels(data), model.output_shape
+    pair, outputs = as_pair(data), model.output_shape
+    labels = first_batches(data, 1)[0][1] if pair is None else pair[1]
     if not isinstance(outputs, tuple) or len(outputs) != 2 or outputs[1] < 2:
         raise ValueError(
             f"The output of {model.name} has shape {outputs}; one number a class, [n, classes] "
@@ -42,12 +43,6 @@ def compile_with(model: keras.Model, optimizer: Any, loss: Any) -> None:
     """Compile a model, with accuracy where it classifies."""
     metrics = ["accuracy"] if "crossentropy" in loss_name(loss) else None
     model.compile(optimizer, loss, metrics=metrics)
-
-
-def all_labels(data: Any) -> np.ndarray:
-    """Return all labels; those of the first batch, where the data are a data set."""
-    pair = as_pair(data)
-    return first_batches(data, 1)[0][1] if pair is None else pair[1]
 
 
 def is_one_hot(labels: np.ndarray) -> bool:

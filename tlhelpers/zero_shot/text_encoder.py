@@ -15,9 +15,7 @@ from ..backbones.saved_function import SavedFunction
 from ..runtime.checks import whole_number
 from ..runtime.texts import list_of_texts
 from ..runtime.types import StrPath
-from ..storage.cache import files_digest
 from ..storage.features import features_path, read_features, write_features
-from ..storage.find_module import find_module
 from .bert import MINILM, NAMES, Bert, Encoded, bert_folder, find_minilm
 from .tail import tail_of
 
@@ -197,10 +195,8 @@ class TextModule:
     """A text module of TF Hub as an encoder."""
 
     def __init__(self, handle: StrPath) -> None:
-        module, _ = saved_model.load(handle)
-        found = sorted(find_module(handle).rglob("*"))
-        files = [path for path in found if path.is_file() and not path.name.startswith(".")]
-        self.fingerprint = f"{files_digest(files)} {tf.__version__}"
+        module, digest = saved_model.load(handle)
+        self.fingerprint = f"{digest} {tf.__version__}"
         self._call = SavedFunction(module, handle).call
         try:
             found = self._call(tf.constant(["text"]))
