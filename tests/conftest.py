@@ -6,6 +6,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["MPLBACKEND"] = "Agg"
 MIRROR = os.environ.pop("TLHELPERS_MIRROR", None)  # only for tests that ask for it
 
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+if WORKERS > 1:  # each with threads for all cores would stand in the others' way
+    for _name in ("OMP", "OPENBLAS", "TF_INTRAOP", "TF_INTEROP"):
+        _name = f"TF_NUM_{_name[3:]}_THREADS" if _name[:2] == "TF" else f"{_name}_NUM_THREADS"
+        os.environ.setdefault(_name, str(max(1, os.cpu_count() // WORKERS)))
+
 import make_modules
 import numpy as np
 import pytest

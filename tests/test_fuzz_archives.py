@@ -207,7 +207,8 @@ def test_every_bit_of_a_gzip_is_compared(folder):
         changed = packed.copy()
         changed[spot] ^= 1
         found = outcome(bytes(changed), folder)
-        assert found == FILES or "damaged" in found or "not UTF-8" in found, spot
+        told = ("damaged", "not UTF-8", "is a name that not every system can write; refused")
+        assert found == FILES or any(each in found for each in told), spot
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -136,7 +136,7 @@ def shuffle(content, rng, _):
     if not parts:
         return flip(content[::-1], rng, None)[::-1]
     new = [(b"zTXt", b"a\0\0" + BOMB), (b"iCCP", b"a\0\0" + BOMB), (b"eXIf", rng.bytes(50))]
-    parts.insert(int(rng.integers(1, len(parts))), new[rng.integers(3)])
+    parts.insert(int(rng.integers(1, max(2, len(parts)))), new[rng.integers(3)])
     parts.insert(int(rng.integers(1, len(parts))), parts[rng.integers(len(parts))])
     return joined(parts)
 

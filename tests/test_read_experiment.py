@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,12 @@ TUNED = [name for name in TUNED if not name.endswith("_curves")]
 
 OTHERS = ["when_to_fine_tune", "few_labelled_texts", "sources_and_targets", "self_supervised"]
 OTHERS += ["adapted_language"]
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory, monkeypatch):
+    """One folder for all tests of this file: drawings are made once."""
+    monkeypatch.setenv("TLHELPERS_CACHE", str(tmp_path_factory.getbasetemp() / "experiments"))
 
 
 def key_of(name):
@@ -125,15 +132,19 @@ def test_a_row_of_digits_comes_again():
 
 
 @pytest.mark.slow
-def test_a_row_of_drawings_comes_again():
+def test_a_row_of_drawings_comes_again(monkeypatch):
     """Five labels a class, the last block frozen: features and classifier are what they were."""
     pytest.importorskip("resvg_py", reason="pictograms need the extra 'pictures'")
-    from tools.experiments.fine_tuning_pictograms import Deal
+    from tools.experiments import fine_tuning_pictograms as script
 
     runs = tl.read_experiment("fine_tuning_pictograms")
     row = runs.query("draw == 0 and labels_per_class == 5 and method == 'frozen, last block'")
-    deal = Deal(0)
-    _, setting, _, answers = deal.frozen(["top"], deal.rows(5))
+    task = tl.load_task("pictogram_groups", seed=0)
+    labelled = script.Deal.rows(SimpleNamespace(seed=0, labels=task.train.labels), 5)
+    small = dataclasses.replace(task, train=task.train.take(labelled))
+    monkeypatch.setattr(script.tl, "load_task", lambda *_, **__: small)
+    deal = script.Deal(0)
+    _, setting, _, answers = deal.frozen(["top"], np.arange(len(labelled)))
     validation, test = deal.scores(answers)
     assert setting == row.setting.item()
     assert abs(validation - row.validation.item()) < 0.03
@@ -213,10 +224,12 @@ def test_a_row_of_the_transfers_comes_again():
 
 
 @pytest.mark.slow
-def test_a_row_without_labels_comes_again():
+def test_a_row_without_labels_comes_again(monkeypatch):
     """SimCLR after a hundred steps, on moved digits: another training lands there again."""
+    from tools.experiments import self_supervised
     from tools.experiments.self_supervised import BLOCKS, DRAWS, Target, by_block, pretrain
 
+    monkeypatch.setattr(self_supervised, "VIEWS", 2)  # of six; a hundred steps see few of them
     runs = tl.read_experiment("self_supervised")
     rows = runs.query("part == 'steps' and task == 'moved' and steps == 100 and method == 'SimCLR'")
     steps, network = next(pretrain("SimCLR", 0))
