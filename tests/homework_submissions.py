@@ -84,12 +84,19 @@ def abides(notebook, _):
 
 
 @submission(2, 4, 4)
-def moved(notebook, _):
-    """The check of exercise 2 stands before its answer, exercise 1 at the end, run in any order."""
+def moved(notebook, release):
+    """Checks above their answers and an answer at the end; copies: a stub, and a check.
+
+    The check of exercise 2 stands before its answer, exercise 1 at the end, all run in any order.
+    The stub of exercise 2 is kept above a solved copy; the check of exercise 1 comes twice.
+    """
+    notebook.cells.insert(place(notebook, "ex2") + 1, copied(notebook, "ex2"))
+    cell(notebook, "ex2").source = cell(release, "ex2").source
     notebook.cells.insert(
         place(notebook, "given"), notebook.cells.pop(place(notebook, "ex2_check"))
     )
     notebook.cells.append(notebook.cells.pop(place(notebook, "ex1")))
+    notebook.cells.insert(2, copied(notebook, "ex1_check"))
     for count, each in enumerate(notebook.cells):
         if each.cell_type == "code":
             each.execution_count = 90 - count
@@ -118,14 +125,6 @@ def deleted(notebook, _):
     cell(notebook, "ex2").source = ROWS_DRAWN
     cell(notebook, "ex2_check").source = "pass"
     cell(notebook, "ex2_check").metadata.tags = ["skip-execution"]
-
-
-@submission(2, 4, 4)
-def doubled(notebook, release):
-    """The stub of exercise 2 is kept above a solved copy; the check of exercise 1 comes twice."""
-    notebook.cells.insert(place(notebook, "ex2") + 1, copied(notebook, "ex2"))
-    cell(notebook, "ex2").source = cell(release, "ex2").source
-    notebook.cells.insert(2, copied(notebook, "ex1_check"))
 
 
 @submission(2, 4, 4, name="{student}/{notebook} (1).ipynb")
@@ -157,17 +156,20 @@ def colab(notebook, _):
             each.execution_count = 3
 
 
-@submission(2, 0, 4)
+@submission(0, 0, 4)
 def dies(notebook, _):
-    """Python ends in the function that the check calls, and in a cell of one's own."""
-    cell(notebook, "ex2").source = "import os\n\ndef split(*_):\n    os._exit(1)"
-    notebook.cells.insert(place(notebook, "ex3"), new_code_cell("quit()"))
+    """Python ends in a cell and in what a check calls, and a loop has no end."""
+    cell(notebook, "ex1").source = """\
+import os
 
+class Ends(keras.Model):
+    def call(self, *_):
+        os._exit(1)
 
-@submission(2, 0, 4)
-def loops(notebook, _):
-    """A loop without end."""
+model = Ends()
+"""
     cell(notebook, "ex2").source = "def split(*_):\n    while True:\n        pass"
+    notebook.cells.insert(place(notebook, "ex3"), new_code_cell("quit()"))
 
 
 @submission(2, 0, 4)

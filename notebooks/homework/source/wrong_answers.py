@@ -1005,7 +1005,7 @@ def choose(market):
         ),
         (
             "the highest regret wins",
-            ("table.idxmin()", "table.idxmax()"),
+            "winner = table.idxmax().to_dict()",
             "the lowest regret. Report what was measured",
             (2, 0, 2),
         ),
