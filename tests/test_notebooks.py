@@ -205,9 +205,10 @@ def test_code_parses(name):
 
 
 def test_readme_is_up_to_date():
-    """Tables and picture of the README are those of the committed notebooks."""
-    text = build.README.read_text(encoding="utf-8")
-    assert build.readme(text, NOTEBOOKS) == text
+    """Tables and picture of the README, and all results, are those of the committed notebooks."""
+    for page, made in ((build.README, build.readme), (build.RESULTS, build.results)):
+        text = page.read_text(encoding="utf-8")
+        assert made(text, NOTEBOOKS) == text
     assert build.PICTURE.read_bytes() == build.picture(NOTEBOOKS)
 
 

@@ -3,7 +3,7 @@
     python tools/build_notebooks.py [notebook ...]
 
 Before: the set-up cell and the Colab badge are written from pyproject.toml and requirements.txt.
-After: the README's tables of notebooks and results, and its picture, are taken from the executed
+After: the README's tables and picture, and the page of all results, are taken from the executed
 notebooks.
 """
 
@@ -28,7 +28,43 @@ from tools.set_repository import BADGE, INSTALL, address, place
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 README = ROOT / "README.md"
+RESULTS = ROOT / "docs" / "results.md"
 PICTURE = ROOT / "docs" / "labels_per_class.png"  # output of the cell tagged `readme-picture`
+
+# What the README shows of the notebooks' key figures
+HIGHLIGHTS = (
+    (
+        "01_first_transfer.ipynb",
+        "Ten labelled drawings of each of eight kinds: does a network of photographs help?",
+        "{test_transfer:.0%} right, {test_from_scratch:.0%} trained from scratch, "
+        "{test_raw_pixels:.0%} from pixels",
+    ),
+    (
+        "03_partial_fine_tuning.ipynb",
+        "600 labelled digits, moved about: is it worth training the network further?",
+        "{test_points_won_moved_600_labels:+.1f} points",
+    ),
+    (
+        "05_accumulating_data.ipynb",
+        "Twenty labels: does it matter which pictures are asked for?",
+        "{test_points_typical_20_labels:+.1f} points for the typical ones, over chance",
+    ),
+    (
+        "08_zero_shot_text.ipynb",
+        "News of four kinds, and no label: do descriptions do?",
+        "{news_without_a_label:.0%} right",
+    ),
+    (
+        "10_when_transfer_hurts.ipynb",
+        "Handwritten digits, one label each: does the network of photographs help?",
+        "{points_imagenet_over_pixels_digits_1_label:+.1f} points against pixels: it hurts",
+    ),
+    (
+        "12_speech.ipynb",
+        "One synthetic voice to learn from: are real speakers understood?",
+        "{real_speakers_one_synthetic_voice:.0%} of spoken digits",
+    ),
+)
 
 LOCK = ROOT / "requirements.txt"
 
@@ -184,27 +220,43 @@ def execute(path):
         )
 
 
-def with_section(text, name, body):
+def with_section(text, name, rows):
     """Replace what stands between the two comments `name` of a Markdown page."""
     pattern = rf"(<!-- {name}: .*?-->\n).*?(<!-- end {name} -->)"
     if not re.search(pattern, text, re.S):
-        raise SystemExit(f"README.md has no section <!-- {name}: ... --> ... <!-- end {name} -->")
+        raise SystemExit(f"A page has no section <!-- {name}: ... --> ... <!-- end {name} -->")
+    body = "\n".join(rows)
     return re.sub(pattern, lambda found: f"{found[1]}{body}\n{found[2]}", text, flags=re.S)
+
+
+def short(name):
+    return name.removesuffix(".ipynb")
 
 
 def readme(text, notebooks):
     """README with its tables made anew from `notebooks`, a dict name -> executed notebook."""
-    table = ["| notebook | what you do | time | download | device |", "|---|---|---|---|---|"]
-    results = ["| notebook | figure | value |", "|---|---|---|"]
+    table = ["| notebook | what you do | time |", "|---|---|---|"]
     for name, notebook in notebooks.items():
-        title, *rest = described(notebook)
-        link = f"[{name.removesuffix('.ipynb')}](notebooks/{name})"
-        table.append(f"| {link} | {title} | {' | '.join(rest)} |")
+        link = f"[{short(name)}](notebooks/{name})"
+        table.append(
+            f"| {link} | {described(notebook)[0]} | under {seconds_promised(notebook)} s |"
+        )
+    found = ["| notebook | question | measured |", "|---|---|---|"]
+    for name, question, answer in HIGHLIGHTS:
+        measured = answer.format(**key_figures(notebooks[name]))
+        found.append(f"| [{name[:2]}](notebooks/{name}) | {question} | {measured} |")
+    return with_section(with_section(text, "notebooks", table), "results", found)
+
+
+def results(text, notebooks):
+    """The page of all results, made anew."""
+    table = ["| notebook | figure | value |", "|---|---|---|"]
+    for name, notebook in notebooks.items():
         for figure, value in key_figures(notebook).items():
             shown = f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
-            results.append(f"| {link} | {figure.replace('_', ' ')} | {shown} |")
-    text = with_section(text, "notebooks", "\n".join(table))
-    return with_section(text, "results", "\n".join(results))
+            link = f"[{short(name)}](../notebooks/{name})"
+            table.append(f"| {link} | {figure.replace('_', ' ')} | {shown} |")
+    return with_section(text, "results", table)
 
 
 def picture(notebooks):
@@ -225,7 +277,8 @@ def main():
     for path in parser.parse_args().notebooks or sorted(NOTEBOOKS.glob("*.ipynb")):
         execute(path.resolve())
     notebooks = read_all()
-    README.write_text(readme(README.read_text(encoding="utf-8"), notebooks), encoding="utf-8")
+    for page, made in ((README, readme), (RESULTS, results)):
+        page.write_text(made(page.read_text(encoding="utf-8"), notebooks), encoding="utf-8")
     PICTURE.write_bytes(picture(notebooks))
 
 

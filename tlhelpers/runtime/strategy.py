@@ -19,7 +19,7 @@ def strategy(virtual_cpus: int | None = None) -> tf.distribute.Strategy:
     them: each replica takes an equal part of every batch (`batch_size` stays that of the whole),
     and gradients are summed. The same call gives the same strategy again:
     `MultiWorkerMirroredStrategy` where the environment variable TF_CONFIG names two workers or
-    more (it waits for them all; README, "From one GPU to many"), `MirroredStrategy` for several
+    more (it waits for them all; docs/devices.md), `MirroredStrategy` for several
     GPUs of one machine, otherwise TensorFlow's default, which changes nothing.
 
     Parameters
