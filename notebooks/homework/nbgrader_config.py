@@ -7,10 +7,12 @@ from pathlib import Path
 
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader import preprocessors as nbgrader
+from nbgrader.server_extensions import formgrader
 from sqlalchemy.exc import SAWarning
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "grader"))
+import cells
 import collecting
 import feedback
 import grading
@@ -25,23 +27,18 @@ stub = 'raise NotImplementedError("EXERCISE: your answer belongs here, in place 
 c.ClearSolutions.code_stub = {"python": stub}
 c.GenerateAssignment.preprocessors = [
     nbgrader.LockCells,
-    grading.NamedStubs,
+    cells.NamedStubs,
     nbgrader.ClearOutput,
     nbgrader.CheckCellMetadata,
     nbgrader.ComputeChecksums,
     nbgrader.SaveCells,
     nbgrader.ClearHiddenTests,
-    grading.NoChecksums,
+    cells.NoChecksums,
     nbgrader.CheckCellMetadata,
 ]
 
-# Files of students: ann_hw1….ipynb or ann/hw1….ipynb, with whatever a browser or Colab put in
-names = "|".join(path.stem for path in HERE.glob("release/*/*.ipynb"))
-c.ZipCollectApp.collector_plugin = collecting.SafeNames
-c.FileNameCollectorPlugin.named_regexp = (
-    r".*/(?!Copy_of|extracted/)(?P<student_id>[^/_]+)(?:_[^/]*)?"
-    rf"[/_][^/]*?(?P<file_id>{names})[^/]*\.ipynb$"
-)
+c.ZipCollectApp.collector_plugin = collecting.StudentNames
+c.StudentNames.notebooks = sorted(path.stem for path in HERE.glob("release/*/*.ipynb"))
 
 c.Execute.timeout = 120  # seconds for a cell
 c.Execute.error_on_timeout = {
@@ -52,7 +49,7 @@ c.Execute.error_on_timeout = {
 c.Execute.shutdown_kernel = "immediate"
 c.Autograde.sanitize_preprocessors = [
     nbgrader.ClearOutput,
-    grading.RestoreCells,
+    cells.RestoreCells,
     nbgrader.OverwriteKernelspec,
     nbgrader.OverwriteCells,
     nbgrader.CheckCellMetadata,
@@ -70,6 +67,12 @@ c.GenerateFeedback.preprocessors = [
     feedback.PlainFeedback,
     nbgrader.ClearHiddenTests,
     CSSHTMLHeaderPreprocessor,
+]
+c.HTMLExporter.template_name = "feedback"
+c.HTMLExporter.template_file = "exercises.html.j2"
+c.HTMLExporter.extra_template_basedirs = [
+    str(HERE / "grader" / "templates"),
+    str(Path(formgrader.__file__).parent / "templates"),
 ]
 c.HTMLExporter.filters = {"markdown2html": feedback.as_text}
 c.HTMLExporter.sanitize_html = True

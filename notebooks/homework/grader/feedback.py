@@ -53,8 +53,9 @@ def is_test(cell):
 
 def as_text(source):
     """Markdown as HTML in which nothing acts: no scripts, pictures from elsewhere, formulas."""
+    words = re.sub(r"!\[([^\]]*)\]\([^)]*\)", r"\1", source)  # a picture's alternative text
     html = bleach.clean(
-        markdown2html_mistune(source),
+        markdown2html_mistune(words),
         TAGS,
         {"a": ["href"]},
         protocols={"http", "https", "mailto"},
@@ -87,6 +88,19 @@ def decoded(text):
                         yield unpack(data).decode("utf-8", "ignore")
 
 
+def name_exercises(nb):
+    """Give each cell of an exercise its name: the heading above it, and which check it is."""
+    heading = ""
+    for cell in nb.cells:
+        marks = cell.metadata.get("nbgrader", {})
+        if cell.cell_type == "markdown" and marks.get("locked"):
+            found = re.match(r"#+ (Exercise \d+)(?: \([^)]*\))?(.*)", cell.source)
+            heading = f"{found[1]}{found[2]}" if found else heading
+        elif heading and marks:
+            part = "_".join(marks.get("grade_id", "").split("_")[1:-1]).replace("_", " ")
+            marks.exercise = f"{heading} ({part})" if part else heading
+
+
 class PlainFeedback(NbGraderPreprocessor):
     """Outputs as texts and pictures; errors as the student's own lines and the message."""
 
@@ -98,6 +112,7 @@ class PlainFeedback(NbGraderPreprocessor):
         chance = re.compile(r"(.{,15}|f?[\"'].*)")
         hidden = [squeezed(x) for x in lines if x not in visible and not chance.fullmatch(x)]
         nb.metadata.pop("widgets", None)
+        name_exercises(nb)
         for cell in nb.cells:
             cell.pop("attachments", None)
             cell.outputs = [self.plain(x, cell) for x in cell.get("outputs", ())]

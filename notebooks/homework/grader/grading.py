@@ -1,13 +1,11 @@
-"""Steps that nbgrader lacks; nbgrader_config.py puts them among its own.
+"""Grading, a step that nbgrader lacks; nbgrader_config.py puts it among its own.
 
-NamedStubs     release: a stub says which exercise it belongs to
-NoChecksums    release: a fork may write its address into the set-up cell
-RestoreCells   before grading: moved, copied and deleted cells, and lost metadata, are mended
-KeepGoing      grading: sealed kernels; one that dies or loops for ever costs one cell, not all;
-               a test passes if the kernel vouches for its score, whatever was printed meanwhile
+Kernels are sealed; one that dies or loops for ever costs one cell, not all; a test passes if the
+kernel vouches for its score, whatever was printed meanwhile.
 """
 
 import functools
+import math
 import os
 import re
 import secrets
@@ -16,108 +14,24 @@ import tempfile
 import time
 from pathlib import Path
 
-import nbformat
-from feedback import HIDDEN, is_test
+import zmq
+from feedback import is_test
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from nbformat.v4 import new_code_cell, new_output
+from nbformat.v4 import new_output
 from nbgrader import utils
-from nbgrader.api import Gradebook
-from nbgrader.preprocessors import ClearSolutions, Execute, NbGraderPreprocessor
+from nbgrader.preprocessors import Execute
 from sealing import LONGEST_SOCKET, SealedKernelManager, can_seal
 from traitlets import Integer
 
 HERE = Path(__file__).parent
 # files that the kernel is made of
-PROCTOR = "proctor.py", "plain.py", "texts.py", "untouched.py", "watch.py"
+PROCTOR = "kernel.py", "proctor.py", "silent.py", "plain.py", "texts.py", "untouched.py", "watch.py"
 
 
 def fail(cell, name, message):
     """Give a cell an error, as if its code had raised it."""
     error = new_output("error", ename=name, evalue=message, traceback=[f"{name}: {message}"])
     cell.setdefault("outputs", []).append(error)
-
-
-class NamedStubs(ClearSolutions):
-    """Stubs that name their exercise: EXERCISE is Exercise 2 in the cells `ex2` and `ex2_own`."""
-
-    def preprocess_cell(self, cell, resources, index):
-        cell, resources = super().preprocess_cell(cell, resources, index)
-        if utils.is_solution(cell):
-            number = re.match(r"ex(\d)", cell.metadata.nbgrader.grade_id).group(1)
-            cell.source = cell.source.replace("EXERCISE", f"Exercise {number}")
-        return cell, resources
-
-
-class NoChecksums(NbGraderPreprocessor):
-    """Leaves checksums out; grading takes those of the gradebook."""
-
-    def preprocess_cell(self, cell, resources, index):
-        cell.metadata.nbgrader.pop("checksum", None)
-        return cell, resources
-
-
-class RestoreCells(NbGraderPreprocessor):
-    """Finds the cells of the assignment in a notebook, and puts them in the order of the source.
-
-    A cell is known by nbgrader's metadata, else by its id, else by its text. Of several copies the
-    first counts that was worked on. A student's own cells stay below the known cell above them.
-    What is missing is put back, except solutions; OverwriteCells then writes what is locked.
-    """
-
-    def preprocess(self, nb, resources):
-        nb = nbformat.v4.upgrade(nb)  # Colab's notebooks are of an older form
-        metadata, texts = self.source(resources["nbgrader"])
-        names = {text: name for name, text in texts.items()}
-        copies = {}
-        for cell in nb.cells:
-            cell.metadata.pop("tags", None)  # skip-execution would pass a test
-            marked = cell.metadata.pop("nbgrader", {}).get("grade_id")
-            ids = marked, cell.get("id"), cell.metadata.get("id"), names.get(cell.source.strip())
-            name = next((name for name in ids if name in metadata), None)
-            copies.setdefault(name, []).append(cell)
-        copies.pop(None, None)
-        for name, cells in copies.items():
-            worked_on = (cell for cell in cells if cell.source.strip() != texts[name])
-            next(worked_on, cells[0]).metadata.nbgrader = metadata[name]
-
-        blocks, name = {None: []}, None  # known cells, each with the student's own below it
-        for cell in nb.cells:
-            if "nbgrader" in cell.metadata:
-                name = cell.metadata.nbgrader.grade_id
-            blocks.setdefault(name, []).append(cell)
-        for name, known in metadata.items():
-            if name not in blocks and not known.solution:  # a stub would undo the student's answer
-                self.log.warning("Cell %s is missing: put back", name)
-                blocks[name] = [new_code_cell(metadata={"nbgrader": known})]
-        # nothing of a student's runs before the set-up
-        first = next((name for name, known in metadata.items() if known.cell_type == "code"), None)
-        blocks.setdefault(first, []).extend(blocks.pop(None) if first else ())
-        nb.cells = [cell for name in (None, *metadata) for cell in blocks.get(name, ())]
-        return nb, resources
-
-    @staticmethod
-    def source(where):
-        """Metadata of each cell of the source, and the text that students see of it."""
-        with Gradebook(where["db_url"]) as gradebook:
-            source = gradebook.find_notebook(where["notebook"], where["assignment"])
-            points = {cell.name: {"points": cell.max_score} for cell in source.grade_cells}
-            solutions = {cell.name for cell in source.solution_cells}
-            texts = {cell.name: HIDDEN.sub("", cell.source).strip() for cell in source.source_cells}
-            metadata = {
-                cell.name: nbformat.NotebookNode(
-                    schema_version=3,
-                    grade_id=cell.name,
-                    grade=cell.name in points,
-                    solution=cell.name in solutions,
-                    task=False,
-                    locked=cell.locked,
-                    cell_type=cell.cell_type,
-                    checksum=cell.checksum,
-                    **points.get(cell.name, {}),
-                )
-                for cell in source.source_cells
-            }
-        return metadata, texts
 
 
 @functools.cache
@@ -139,6 +53,7 @@ class KeepGoing(Execute):
     """
 
     max_kernels = Integer(8, help="Kernels for one notebook; then the rest fails.").tag(config=True)
+    most_shown = Integer(10**7, help="Characters that a cell shows; then no more.").tag(config=True)
     total = Integer(3600, help="Seconds for one notebook; then the rest fails.").tag(config=True)
 
     def __init__(self, *args, **options):
@@ -146,6 +61,7 @@ class KeepGoing(Execute):
 
     def create_kernel_manager(self):
         manager = super().create_kernel_manager()
+        manager.context.setsockopt(zmq.MAXMSGSIZE, 10 * self.most_shown)
         manager.own_folder = self.folder
         manager.proctor = os.path.join(self.folder, PROCTOR[0])
         here = Path.cwd()  # nbgrader works in the folder of the course
@@ -187,7 +103,7 @@ class KeepGoing(Execute):
         short = "/tmp" if len(tempfile.gettempdir()) > LONGEST_SOCKET - 30 else None
         with tempfile.TemporaryDirectory(dir=short, ignore_cleanup_errors=True) as self.folder:
             work = os.path.join(self.folder, "work")
-            shutil.copytree(submitted, work, ignore=shutil.ignore_patterns("*.ipynb"))
+            shutil.copytree(submitted, work, ignore=links_and_notebooks)
             for name in PROCTOR:
                 shutil.copy(HERE / name, self.folder)
             resources["metadata"]["path"] = work
@@ -198,7 +114,7 @@ class KeepGoing(Execute):
 
     def preprocess_cell(self, cell, resources, index):
         if index not in self.settled and time.monotonic() < self.end:
-            self.running, self.reply = index, {}
+            self.running, self.reply, self.shown = index, {}, 0
             self.kc.order = order = order_for(cell, self.imports)
             cell, resources = super().preprocess_cell(cell, resources, index)
             if is_test(cell):
@@ -206,11 +122,40 @@ class KeepGoing(Execute):
                 self.settled.add(index)
         return cell, resources
 
+    def process_message(self, msg, cell, cell_index):
+        """Take what a cell shows, as far as it is well formed and not too much."""
+        self.shown += len(str(msg["content"]))
+        most = {"status": math.inf, "error": 2 * self.most_shown}.get(
+            msg["msg_type"], self.most_shown
+        )
+        if self.shown > most:
+            return None
+        try:
+            return super().process_message(msg, cell, cell_index)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            self.log.warning("Cell %d shows something malformed: %r", cell_index, error)
+            return None
+
     def on_cell_executed(self, **options):
-        super().on_cell_executed(**options)
         self.reply = options["execute_reply"]["content"]
+        if not is_well_formed(self.reply):
+            raise DeadKernelError("its reply was malformed")
+        super().on_cell_executed(**options)
         if any(part.get("source") == "ask_exit" for part in self.reply.get("payload", [])):
             raise DeadKernelError("quit() was called")  # the kernel goes only after its reply
+
+
+def is_well_formed(reply):
+    """Whether a reply is one; a student's code can send what it likes in its place."""
+    if not isinstance(reply, dict) or not isinstance(reply.get("status"), str):
+        return False
+    payload = reply.get("payload", [])
+    return isinstance(payload, list) and all(isinstance(part, dict) for part in payload)
+
+
+def links_and_notebooks(folder, names):
+    """Files of a submission that are not copied: a link could lead to what it should not see."""
+    return [x for x in names if x.endswith(".ipynb") or os.path.islink(os.path.join(folder, x))]
 
 
 def order_for(cell, imports):
@@ -224,7 +169,7 @@ def order_for(cell, imports):
 def judge(cell, token, reply):
     """Give a test the score that the kernel vouched for; what else the cell shows is no score."""
     score, kept = reply.get("score"), ("error", "stream", "display_data")
-    vouched = secrets.compare_digest(str(reply.get("token", "")), token)
+    vouched = secrets.compare_digest(ascii(reply.get("token")), ascii(token))
     passed = vouched and type(score) in (int, float) and 0 <= score <= cell.metadata.nbgrader.points
     cell.outputs = [
         output

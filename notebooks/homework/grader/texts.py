@@ -2,9 +2,10 @@
 
 import ast
 import dis
+import sys
 
 CALLED, PLAIN = "_called", "_plain"  # names by which a text reaches what is around it
-CALLER = {"super", "locals", "globals", "vars", "dir"}  # they look at who calls them
+CALLER = frozenset({"super", "locals", "globals", "vars", "dir"})  # they look at who calls them
 
 
 def root_of(kind):
@@ -15,6 +16,12 @@ def root_of(kind):
 def names_in(text):
     """All names that stand in a text."""
     return {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+
+
+def changes(text):
+    """Whether a text changes attributes, as a check does that watches what an answer calls."""
+    nodes = ast.walk(ast.parse(text))
+    return any(isinstance(x, ast.Attribute) and not isinstance(x.ctx, ast.Load) for x in nodes)
 
 
 class Around(ast.NodeTransformer):
@@ -35,6 +42,20 @@ class Around(ast.NodeTransformer):
         return ast.Compare(sides[0], node.ops, sides[1:])
 
 
+def called(function, *values, **options):
+    """Call a function; the proctor, whom nothing here leads to, hears of it and sees to it."""
+    box = [function, values, options]
+    sys.audit("proctor.called", box)
+    return box.pop()
+
+
+def compared(value):
+    """One side of a comparison, which the proctor makes plain within a check."""
+    box = [value]
+    sys.audit("proctor.compared", box)
+    return box.pop()
+
+
 def run(text, names, file):
     """Execute a text as it is written; return what its last line gives."""
     tree = ast.parse(text)
@@ -47,7 +68,7 @@ def run(text, names, file):
 
 def copied(value):
     """Collections, arrays and tables anew, so that nobody else holds them."""
-    if type(value) in (list, tuple):
+    if type(value) in (list, tuple, set):
         return type(value)(copied(each) for each in value)
     if type(value) is dict:
         return {name: copied(each) for name, each in value.items()}

@@ -11,23 +11,102 @@ import signal
 import sys
 import threading
 from operator import is_
-from types import FunctionType, ModuleType
+from types import FunctionType, MethodType, ModuleType
+
+import numpy as np
 
 # what restore() needs is found here, before the builtins, which may have been replaced
 for _name in ("all", "callable", "dict", "getattr", "isinstance", "len", "map", "tuple", "type"):
     globals()[_name] = getattr(builtins, _name)
 
+DISPATCHED = type(np.unique)
 # Packages whose functions checks call, or which do it for them. The others are many, and are put
 # back before each check, not within.
-CLOSE = {
-    *("builtins", "sys", "operator", "functools", "itertools", "math", "re", "copy", "random"),
-    *("collections", "pathlib", "os", "posixpath", "tempfile", "statistics", "string", "json"),
-    *("numpy", "pandas", "scipy", "sklearn", "skimage", "PIL", "keras", "keras_hub", "tlhelpers"),
-    *("proctor", "plain", "texts", "untouched", "watch"),
-}
-SIGNALS = [each for each in signal.valid_signals() if each not in (signal.SIGKILL, signal.SIGSTOP)]
-TIMERS = [getattr(signal, name) for name in dir(signal) if name.startswith("ITIMER_")]
-names_of_class = type.__dict__["__dict__"].__get__
+CLOSE = frozenset(
+    {
+        *("builtins", "sys", "operator", "functools", "itertools", "math", "re", "copy", "random"),
+        *("collections", "pathlib", "os", "posixpath", "tempfile", "statistics", "string", "json"),
+        *(
+            "numpy",
+            "pandas",
+            "scipy",
+            "sklearn",
+            "skimage",
+            "PIL",
+            "keras",
+            "keras_hub",
+            "tlhelpers",
+        ),
+    }
+)
+SIGNALS = (*(x for x in signal.valid_signals() if x not in (signal.SIGKILL, signal.SIGSTOP)),)
+TIMERS = (*(getattr(signal, name) for name in dir(signal) if name.startswith("ITIMER_")),)
+names_of_class, bases_of = (type.__dict__[name].__get__ for name in ("__dict__", "__bases__"))
+
+
+def keeper(*modules):
+    """A function that puts modules, and classes defined in them, back as they are now.
+
+    It relies on nothing that code of a notebook could have changed: no global name, no builtin.
+    """
+    change, remove = type.__setattr__, type.__delattr__
+    tables = [(vars(each), dict(vars(each))) for each in modules]
+    classes = [
+        (value, names_of_class(value), dict(names_of_class(value)))
+        for module, (_, kept) in zip(modules, tables, strict=True)
+        for value in kept.values()
+        if isinstance(value, type) and value.__module__ == module.__name__
+    ]
+
+    def put_back():  # other threads may be in it as well
+        for names, kept in tables:
+            for name in [*names]:
+                if name not in kept:
+                    names.pop(name, None)
+            for name, value in kept.items():
+                if name not in names or names[name] is not value:
+                    names[name] = value
+        for cls, names, kept in classes:
+            for name in [*names]:
+                if name not in kept:
+                    remove(cls, name)
+            for name, value in kept.items():
+                if name not in names or names[name] is not value:
+                    change(cls, name, value)
+
+    return put_back
+
+
+def functions_in(values):
+    """Functions among values, also in what wraps them, and those which their closures hold."""
+    found, seen, ahead = [], set(), [*values]
+    while ahead:
+        value = ahead.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        kind = type(value)
+        if kind is FunctionType:
+            found.append(value)
+            ahead += [part for _, part in contents(value)]
+        elif kind in (classmethod, staticmethod, MethodType):
+            ahead.append(value.__func__)
+        elif kind is property:
+            ahead += (value.fget, value.fset, value.fdel)
+        elif kind is DISPATCHED:
+            ahead.append(value._implementation)
+    return found
+
+
+def contents(function):
+    """The cells of a function's closure that hold what acts, each with it."""
+    pairs = []
+    for cell in function.__closure__ or ():
+        try:
+            pairs.append((cell, cell.cell_contents))
+        except ValueError:  # it is empty
+            continue
+    return [(cell, part) for cell, part in pairs if acts(part)]
 
 
 def all_classes():
@@ -52,6 +131,7 @@ class Place:
     def __init__(self, owner, names, kind):
         self.owner, self.names, self.kind, self.type = owner, names, kind, type(owner)
         self.kept, self.values = dict(names), tuple(names.values())
+        self.bases = bases_of(owner) if kind is type else ()
         name = owner.__name__ if kind is ModuleType else getattr(owner, "__module__", "")
         self.root = str(name).partition(".")[0]
 
@@ -61,7 +141,12 @@ class Place:
         if type(self.owner) is not self.type:
             self.kind.__setattr__(self.owner, "__class__", self.type)
             found.append("__class__")
-        elif len(now) == len(values) and all(map(is_, now.values(), values)):
+        if self.kind is type and bases_of(self.owner) is not self.bases:
+            if not all(map(is_, bases_of(self.owner), self.bases)):
+                type.__setattr__(self.owner, "__bases__", self.bases)
+                found.append("__bases__")
+            self.bases = bases_of(self.owner)
+        if not found and len(now) == len(values) and all(map(is_, now.values(), values)):
             return found
         for name in {*self.kept, *now}:
             old, new = self.kept.get(name, self), now.get(name, self)
@@ -70,46 +155,73 @@ class Place:
             if old is self and acts(new) and self.kind is not ModuleType:
                 self.kind.__delattr__(self.owner, name)
                 found.append(name)
-            elif old is not self and acts(old):
+            elif old is not self and (acts(old) or self.is_constant(old)):
                 self.kind.__setattr__(self.owner, name, old)
                 found.append(name)
         self.kept, self.values = dict(now), tuple(now.values())
         return found
 
+    def is_constant(self, value):
+        """Whether a value is a number of a module, such as math.inf; counters are whole."""
+        return self.kind is ModuleType and type(value) is float
+
 
 class Untouched:
-    """All that acts in this Python, as it is now; `objects` are looked at as well."""
+    """All that acts in this Python, as it is now; `objects` and `modules` are looked at as well."""
 
-    def __init__(self, *objects):
+    def __init__(self, *objects, modules=()):
         self.table, self.modules = sys.modules, dict(sys.modules)
-        self.places, self.known = [], set()
-        self.add(*all_classes())
-        for module in self.modules.values():
+        self.places, self.known, self.cells, self.functions = [], set(), [], {}
+        self.namespaces = set()
+        for module in (*self.modules.values(), *modules):
             if isinstance(module, ModuleType) and module.__name__ != "__main__":
                 names = ModuleType.__getattribute__(module, "__dict__")
+                self.namespaces.add(id(names))
                 self.places.append(Place(module, names, ModuleType))
         self.places += [Place(each, vars(each), object) for each in objects]
-        self.close = [place for place in self.places if place.root in CLOSE]
-        self.functions = {
-            id(value): place.root
-            for place in self.places
-            for value in place.values
-            if isinstance(value, FunctionType)
-        }
+        self.note(self.places)
+        self.add(*all_classes())
         lists = sys.meta_path, sys.path_hooks, sys.path, gc.callbacks
         self.lists = [(each, [*each]) for each in lists]
         self.handlers = [(each, signal.getsignal(each)) for each in SIGNALS]
 
     def add(self, *classes):
         """Look at further classes as well."""
-        self.places += [Place(each, names_of_class(each), type) for each in classes]
+        places = [Place(each, names_of_class(each), type) for each in classes]
+        self.places += places
         self.known |= {id(each) for each in classes}
+        self.note(places)
+
+    def note(self, places):
+        """Note the functions of places, which are not to change, and what they close over."""
+        self.functions |= {
+            id(value): place.root
+            for place in places
+            for value in place.values
+            if type(value) is FunctionType
+        }
+        self.keep(*(value for place in places for value in place.values))
+        self.close = [place for place in self.places if place.root in CLOSE]
+
+    def keep(self, *values):
+        """Keep functions among values as they are."""
+        for function in functions_in(values):
+            self.functions.setdefault(id(function), "")
+            self.cells += contents(function)
 
     def restore(self, close=False):
         """Put back what acts, where checks look (`close`) or everywhere; return what it was."""
         found = []
         for place in self.close if close else self.places:
             found += place.restore()
+        for cell, part in self.cells:
+            try:
+                same = cell.cell_contents is part
+            except ValueError:
+                same = False
+            if not same:
+                cell.cell_contents = part
+                found.append("a closure")
         for name, module in () if close else self.modules.items():
             if self.table.get(name) is not module:
                 self.table[name] = module

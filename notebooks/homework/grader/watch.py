@@ -13,29 +13,50 @@ from types import FunctionType
 from plain import NotPlain
 
 # No homework needs these, and they would reach around everything here.
-DENIED = {
-    *("sys.addaudithook", "sys.settrace", "sys.setprofile", "sys.monitoring.register_callback"),
-    *("gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys._current_frames"),
-}
+DENIED = frozenset(
+    {
+        *("sys.addaudithook", "sys.settrace", "sys.setprofile", "sys.monitoring.register_callback"),
+        *("gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys._current_frames"),
+    }
+)
 
 
 # Denied to code of notebooks alone: what leads to the frames of who calls it, and to its values,
-FRAMES = {"tb_frame", "gi_frame", "cr_frame", "ag_frame"}
+FRAMES = frozenset({"tb_frame", "gi_frame", "cr_frame", "ag_frame"})
 # and code that pretends to be another file's.
-FORGING = {"code.__new__", "marshal.loads"}
+FORGING = frozenset({"code.__new__", "marshal.loads"})
 # Who calls these counts, since they give frames to others, or reach into memory for them.
 FILES = (asyncio.base_tasks.__file__, inspect.__file__, f"{os.sep}ctypes{os.sep}")
-CODES = {each.__code__ for each in (logging.currentframe, traceback.walk_stack, traceback.walk_tb)}
+CODES = frozenset(
+    each.__code__ for each in (logging.currentframe, traceback.walk_stack, traceback.walk_tb)
+)
+# What is looked at; of a function, what it does may not change
+EVENTS = frozenset(
+    {
+        *DENIED,
+        *FORGING,
+        "object.__setattr__",
+        "object.__getattr__",
+        "open",
+        "sys._getframe",
+        "compile",
+    }
+)
+# What a class of a library may hold besides functions of its own
+COMPILED = type(str.__eq__), type(str.join), type(dict.fromkeys), type
+names_of, bases_of = (type.__dict__[name].__get__ for name in ("__dict__", "__bases__"))
 
 
 class Watch:
     """Tells code of libraries from that of a notebook.
 
-    `untouched` is what the set-up left, `allowed` the code objects of ours that look at frames.
+    `untouched` is what the set-up left; of our code objects, those `around` stand between who asks
+    and us, and those `allowed` look at frames.
     """
 
-    def __init__(self):
-        self.untouched, self.own, self.allowed = None, threading.local(), set()
+    def __init__(self, around, allowed):
+        self.untouched, self.own, self.allowed = None, threading.local(), allowed
+        self.around = {*around, Watch.deny.__code__, Watch.refuse_foreign.__code__}
         # files that were handed in stand in for no package
         sys.path[:] = [*(place for place in sys.path if place), ""]
         places = {sys.prefix, sys.base_prefix, *sys.path[:-1]}
@@ -45,16 +66,28 @@ class Watch:
         """Whether a class is none of the notebook's: of the set-up, or of a library used since."""
         if id(kind) in self.untouched.known:
             return True
-        module = sys.modules.get(kind.__module__)
+        names = names_of(kind)
+        module = sys.modules.get(str(names.get("__module__")))
         if module is None or not self.of_library(getattr(module, "__file__", None) or ""):
             return False
-        later = kind.__module__ not in self.untouched.modules  # its dataclasses make functions
-        return all(
-            self.of_library(value.__code__.co_filename)
-            or (later and value.__globals__ is vars(module))
-            for value in vars(kind).values()
-            if isinstance(value, FunctionType)
-        )
+        if not all(map(self.is_known, bases_of(kind))):
+            return False
+        # its dataclasses make functions
+        later = module.__name__ not in self.untouched.modules
+        return all(self.belongs(value, vars(module), later) for value in names.values())
+
+    def belongs(self, value, names, later):
+        """Whether what a class holds is of the module that has these names, or does nothing."""
+        kind = type(value)
+        if kind is FunctionType:
+            file = value.__code__.co_filename
+            return value.__globals__ is names and (later or self.of_library(file))
+        if kind is staticmethod or kind is classmethod:
+            return self.belongs(value.__func__, names, later)
+        if kind is property:
+            parts = filter(None, (value.fget, value.fset, value.fdel))
+            return all(self.belongs(part, names, later) for part in parts)
+        return not callable(value) or any(kind is each for each in COMPILED)
 
     def of_library(self, file):
         return file.startswith(("<frozen ", *self.places))
@@ -84,8 +117,12 @@ class Watch:
             if self.caller().f_code is not Watch.look_for_threads.__code__:
                 raise RuntimeError(f"{event} is not for code that is graded")
         elif event == "object.__setattr__":
-            if id(values[0]) in self.untouched.functions:
-                raise RuntimeError("functions of libraries are not changed while graded")
+            given = type(values[0]) is FunctionType and (
+                id(values[0]) in self.untouched.functions
+                or id(values[0].__globals__) in self.untouched.namespaces
+            )
+            if given:
+                raise RuntimeError("functions that were given are not changed while graded")
         elif event == "open":
             if str(values[0]).startswith("/proc/") and str(values[0]).endswith("/mem"):
                 raise RuntimeError("memory is not read while graded")
@@ -118,6 +155,6 @@ class Watch:
             frame = sys._getframe(1)
         finally:
             self.own.asks = False
-        while frame.f_code in (Watch.deny.__code__, Watch.refuse_foreign.__code__):
+        while frame.f_code in self.around:
             frame = frame.f_back
         return frame
