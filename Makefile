@@ -8,7 +8,13 @@ STAMP := .venv/.installed
 LAB_ARGS ?= $(if $(filter Linux,$(shell uname)),$(if $(DISPLAY)$(WAYLAND_DISPLAY),,--no-browser)) \
 	$(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab check test fuzz notebooks homework lint lock bench experiments site test-colab test-keras test-real pretrain
+# The folder of the working copies, which git ignores
+COPIES ?= my_notebooks
+
+# The folder in which homework is graded
+COURSE ?= notebooks/homework
+
+.PHONY: help lab grade check test fuzz notebooks homework lint lock bench experiments site test-colab test-keras test-real pretrain
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -17,14 +23,18 @@ help:  ## list the commands
 # Made anew whenever the lock changes, so that what is installed is exactly what is locked.
 $(STAMP): requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 was found. Install one, or run: make PYTHON=/path/to/python $(MAKECMDGOALS)"; exit 1; }
-	@echo "Creating .venv with $(PYTHON); the first time this downloads about 1.5 GB."
+	@echo "Creating .venv with $(PYTHON); the first time this downloads about 1.5 GB, which fill 4.1 GB of the disk."
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-lab: $(STAMP)  ## open the course in JupyterLab
-	$(BIN)/jupyter lab --notebook-dir=notebooks $(LAB_ARGS)
+lab: $(STAMP)  ## open working copies of the notebooks in JupyterLab; with OUTPUTS=no, without results
+	@$(BIN)/python tools/working_copies.py $(if $(OUTPUTS),--outputs $(OUTPUTS)) $(COPIES)
+	@JUPYTER_CONFIG_PATH="$(CURDIR)/tools/lab" $(BIN)/jupyter lab --notebook-dir=$(COPIES) $(LAB_ARGS)
+
+grade: $(STAMP)  ## open the homework in JupyterLab, with nbgrader's pages to grade in
+	@cd $(COURSE) && JUPYTER_CONFIG_PATH="$(CURDIR)/tools/grade" $(abspath $(BIN))/jupyter lab $(LAB_ARGS)
 
 test: $(STAMP)  ## unit tests, and every notebook from top to bottom
 	@# in the order of the files, since the longest, the homework's, has few tests and would come last
@@ -43,7 +53,7 @@ lint: $(STAMP)  ## ruff on code and notebooks, mypy on the package
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-check: lint  ## lint, and all tests that are not slow: under 3 minutes
+check: lint  ## lint, and all tests that are not slow: about 6 minutes
 	$(BIN)/python -m pytest --quiet --numprocesses=2 --dist=loadfile -m "not slow" tests tlhelpers
 
 fuzz: $(STAMP)  ## mutated pictures and archives, machine-made examples: FUZZ (20) times as many as in the tests

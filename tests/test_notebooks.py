@@ -97,10 +97,10 @@ def test_sections_stand_in_order(name):
 
 @every_notebook
 def test_first_cell_and_set_up_are_made_from_one_source(name):
-    """Badge, promise of time, set-up cell and settings cell."""
+    """Link to Colab, promise of time, set-up cell and settings cell."""
     notebook = NOTEBOOKS[name]
     assert notebook.cells[0].source.startswith("# ")
-    assert build.badge(name) in notebook.cells[0].source
+    assert build.link(name) in notebook.cells[0].source
     assert len(build.described(notebook)) == 4
     setup, settings = code_cells(name)[:2]
     assert build.tags(setup) == ["setup"]
@@ -220,7 +220,7 @@ def test_address_stands_in_one_place():
 
 @every_notebook
 def test_synchronise_is_idempotent(name):
-    """Writing badge and set-up cell twice changes nothing the second time."""
+    """Writing link and set-up cell twice changes nothing the second time."""
     copy = nbformat.reads(nbformat.writes(NOTEBOOKS[name]), as_version=4)
     build.synchronise(copy, name)
     assert copy == NOTEBOOKS[name]
@@ -236,11 +236,31 @@ def test_set_up_cell_installs_packages_of_the_notebook(tmp_path, monkeypatch):
     pins = [f"{package}==1.{i}" for i, package in enumerate(build.PICTOGRAMS)]
     assert build.pins(name) == pins
     cell, common = build.setup_cell(name), build.setup_cell("08_zero_shot_text.ipynb")
-    new = [line for line in cell.split("\n")[1:] if line not in common.split("\n")]
+    new = [line for line in cell.split("\n") if line not in common.split("\n")]
     start = "    %pip install --quiet --no-deps "
     assert all(line.startswith(start) and len(line) <= 100 for line in new)
     assert " ".join(line.removeprefix(start) for line in new).split() == pins
-    assert [line for line in cell.split("\n")[1:] if line not in new] == common.split("\n")[1:]
+    assert [line for line in cell.split("\n") if line not in new] == common.split("\n")
+
+
+@every_notebook
+def test_no_picture_is_asked_of_the_internet(name):
+    """Without it no picture in the text is broken."""
+    assert not re.search(r"!\[[^\]]*\]\((?!attachment:)|<img[^>]+src=[\"']http", prose(name))
+
+
+@every_notebook
+def test_run_all_stops_where_a_person_labels(name):
+    """A later cell than that which makes the widget stops, since it may be run again."""
+    made = None
+    for number, cell in enumerate(code_cells(name)):
+        if "tl.Labeller(" in cell.source:
+            made = number
+        elif made is not None:
+            assert "labeller.stop_until_done()" in cell.source or "labeller.press(" in cell.source
+            if "labeller.stop_until_done()" in cell.source:
+                return
+    assert made is None
 
 
 def test_packages_that_the_lock_lacks_are_named(tmp_path, monkeypatch):

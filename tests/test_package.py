@@ -95,6 +95,20 @@ def test_wheel_carries_the_embedded_model(tmp_path):
 
 
 @pytest.mark.slow
+def test_source_archive_has_no_solutions(tmp_path):
+    """What is published for others to build from has the homework as students get it."""
+    import tarfile
+
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)]
+    subprocess.run(build, check=True, cwd=ROOT, capture_output=True)
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        names = opened.getnames()
+    assert any("/notebooks/homework/release/hw1/" in name for name in names)
+    assert [name for name in names if "/homework/source" in name] == []
+
+
+@pytest.mark.slow
 def test_modules_of_tf_hub_need_neither_tensorflow_hub_nor_setuptools(tmp_path):
     """A HubLayer trains, is saved and loaded where both are missing, and `setup` says nothing."""
     code = """

@@ -1,8 +1,8 @@
 """Execute every notebook in place, then refresh what is made from them.
 
-    python tools/build_notebooks.py [notebook ...]
+    python tools/build_notebooks.py [--set-up] [notebook ...]
 
-Before: the set-up cell and the Colab badge are written from pyproject.toml and requirements.txt.
+Before: the set-up cell and the link to Colab are written from pyproject.toml and requirements.txt.
 After: the README's tables and picture, and the page of all results, are taken from the executed
 notebooks.
 """
@@ -23,7 +23,7 @@ from nbclient import NotebookClient
 from PIL import Image
 
 from tlhelpers.notebook.figures import MIME_TYPE
-from tools.set_repository import BADGE, INSTALL, address, place
+from tools.set_repository import BADGE, COLAB, INSTALL, address, place
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = ROOT / "notebooks"
@@ -99,6 +99,33 @@ PACKAGES = {
 }
 
 SETUP = """\
+# Set-up. In a clone it takes the helpers that lie there; on Colab it installs what is missing.
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+sys.path[:0] = [str(p) for p in Path.cwd().parents if (p / "tlhelpers" / "__init__.py").exists()]
+if "google.colab" in sys.modules and not find_spec("tlhelpers"):
+    %pip install --quiet "{install}{place}/archive/refs/heads/main.zip"
+{packages}
+if missing := [name for name in ("tlhelpers", "tensorflow") if not find_spec(name)]:
+    raise RuntimeError(
+        f"This Python has no {{' and no '.join(missing)}}: type `make lab` in the clone's folder "
+        "and open the notebook there, or, on Colab, run this cell again once there is internet."
+    )
+
+import tlhelpers as tl
+
+runtime = tl.setup(seed=0)
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+"""
+
+# In the homework: what lies around a submission stays off the path, also while it is graded.
+HOMEWORK_SETUP = """\
 # {kind}. On Colab it installs the course's helpers{more} when they are missing.
 import importlib.util
 
@@ -110,9 +137,6 @@ import tlhelpers as tl
 runtime = tl.setup(seed=0)
 
 import keras
-import matplotlib.pyplot as plt
-import numpy as np
-import pandas as pd
 """
 
 
@@ -132,7 +156,8 @@ def setup_cell(name):
     """Code of a notebook's set-up cell: one for all, but for packages that only some need."""
     install = "    %pip install --quiet --no-deps "
     lines = textwrap.wrap(" ".join(pins(name)), 100 - len(install), break_on_hyphens=False)
-    return SETUP.format(
+    text = HOMEWORK_SETUP if name.startswith("hw") else SETUP
+    return text.format(
         kind="Set-up" if lines else "The same cell in every notebook",
         more=" and some packages" if lines else "",
         install=INSTALL,
@@ -142,8 +167,13 @@ def setup_cell(name):
 
 
 def badge(name):
-    """Markdown of the Open-in-Colab badge of a notebook."""
+    """Markdown of the Open-in-Colab badge of a notebook, for pages that are read online."""
     return f"{BADGE}{place(address())}/blob/main/notebooks/{name})"
+
+
+def link(name):
+    """Markdown of the same link without a picture, which would be broken without internet."""
+    return f"[Open in Colab]{COLAB}{place(address())}/blob/main/notebooks/{name})"
 
 
 def tags(cell):
@@ -151,11 +181,11 @@ def tags(cell):
 
 
 def synchronise(notebook, name):
-    """Write set-up cell and badge into a notebook."""
+    """Write set-up cell and link to Colab into a notebook; its outputs stay."""
     first = notebook.cells[0]
     lines = first.source.split("\n")
-    lines = [line for line in lines if not line.startswith("[![Open in Colab]")]
-    lines[2:2] = [badge(name)] if lines[1] == lines[2] == "" else [badge(name), ""]
+    lines = [line for line in lines if "[Open in Colab]" not in line]
+    lines[2:2] = [link(name)] if lines[1] == lines[2] == "" else [link(name), ""]
     first.source = "\n".join(lines)
     for cell in notebook.cells:
         if "setup" in tags(cell):
@@ -274,8 +304,15 @@ def read_all():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: all")
-    for path in parser.parse_args().notebooks or sorted(NOTEBOOKS.glob("*.ipynb")):
-        execute(path.resolve())
+    parser.add_argument("--set-up", action="store_true", help="write these cells, execute nothing")
+    options = parser.parse_args()
+    for path in options.notebooks or sorted(NOTEBOOKS.glob("*.ipynb")):
+        if options.set_up:
+            notebook = nbformat.read(path, as_version=4)
+            synchronise(notebook, path.name)
+            nbformat.write(notebook, path)
+        else:
+            execute(path.resolve())
     notebooks = read_all()
     for page, made in ((README, readme), (RESULTS, results)):
         page.write_text(made(page.read_text(encoding="utf-8"), notebooks), encoding="utf-8")

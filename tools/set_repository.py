@@ -17,11 +17,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 GITHUB = "https://github.com/"
-# What stands before owner/name in a notebook's badge, and in the set-up cell
-BADGE = (
-    "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
-    "(https://colab.research.google.com/github/"
-)
+# What stands before owner/name in a link to Colab, in its badge, and in the set-up cell
+COLAB = "(https://colab.research.google.com/github/"
+BADGE = f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]{COLAB}"
 INSTALL = f"tlhelpers @ {GITHUB}"
 PLACE = r"[A-Za-z\d](?:-?[A-Za-z\d]){0,38}/(?:\.?[\w-]){1,100}"
 
@@ -45,7 +43,7 @@ def place(given):
 
 def rewritten(content, old, new):
     """The bytes of a file with `new` (owner/name) as the repository's place, and how often."""
-    made = rf"(?P<made>{re.escape(BADGE)}|{re.escape(INSTALL)}){PLACE}"
+    made = rf"(?P<made>{re.escape(COLAB)}|{re.escape(INSTALL)}){PLACE}"
     sites = r"github\.com[/:]|githubusercontent\.com/|/github/|/gh/"
     end = r"(?![\w-]|\.(?!git\b)[\w-])"  # the name is not longer
     known = rf"(?P<site>{sites}){re.escape(old)}{end}"

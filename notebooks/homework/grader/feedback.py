@@ -96,9 +96,10 @@ def name_exercises(nb):
         if cell.cell_type == "markdown" and marks.get("locked"):
             found = re.match(r"#+ (Exercise \d+)(?: \([^)]*\))?(.*)", cell.source)
             heading = f"{found[1]}{found[2]}" if found else heading
-        elif heading and marks:
-            part = "_".join(marks.get("grade_id", "").split("_")[1:-1]).replace("_", " ")
-            marks.exercise = f"{heading} ({part})" if part else heading
+        elif marks:
+            name = str(marks.get("grade_id", ""))
+            part = " ".join(name.split("_")[1:-1])
+            marks.exercise = (f"{heading} ({part})" if part else heading) or name
 
 
 class PlainFeedback(NbGraderPreprocessor):
