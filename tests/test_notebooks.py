@@ -51,8 +51,10 @@ def without_sound(text):
     return re.sub(r"(?<=data:audio/wav;base64,)[A-Za-z0-9+/=]+", "", text)
 
 
-def prose(name):
-    return "\n".join(cell.source for cell in NOTEBOOKS[name].cells if cell.cell_type == "markdown")
+def prose(name, leave_out=()):
+    """The Markdown of a notebook, without the cells that have a tag."""
+    cells = (cell for cell in NOTEBOOKS[name].cells if cell.cell_type == "markdown")
+    return "\n".join(cell.source for cell in cells if not {*leave_out} & {*build.tags(cell)})
 
 
 def without_blocks(text):
@@ -136,12 +138,13 @@ def test_small_enough(name):
 
 @every_notebook
 def test_short_enough_to_read(name):
-    """Cells, lines of code, in all and in a cell, and words that a student can read in one go."""
+    """Cells, lines of code, in all and in a cell, and words to read in one go; questions apart."""
     lines = [len(code_lines(cell)) for cell in code_cells(name) if "setup" not in build.tags(cell)]
-    assert len(NOTEBOOKS[name].cells) <= MOST_CELLS.get(name, 60)
+    shown = [cell for cell in NOTEBOOKS[name].cells if "question" not in build.tags(cell)]
+    assert len(shown) <= MOST_CELLS.get(name, 60)
     assert max(lines) <= 20
     assert sum(lines) <= 220
-    assert len(words(plain(prose(name)))) <= 3000
+    assert len(words(plain(prose(name, ["question"])))) <= 3000
 
 
 @every_notebook

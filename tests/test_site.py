@@ -1,15 +1,27 @@
 """The site: it builds without a warning, its links lead somewhere, its pictures have texts."""
 
+import base64
+import io
+import json
 import re
+import runpy
 import subprocess
 import sys
 from html.parser import HTMLParser
+from inspect import getdoc
 from urllib.parse import unquote, urlsplit
 
+import numpy as np
 import pytest
+import yaml
+from bs4 import BeautifulSoup
+from PIL import Image
 from test_package import ROOT
 
 import tlhelpers as tl
+from tlhelpers.notebook import styles
+
+WHITE, DARK = "#FFFFFF", "#131416"  # the grounds of the site, light and dark
 
 
 class Page(HTMLParser):
@@ -30,10 +42,8 @@ class Page(HTMLParser):
             self.levels.append(int(tag[1]))
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """Every page of the site, by its path."""
-    folder = tmp_path_factory.mktemp("site")
+def build(folder):
+    """Make the site in a folder; a warning is an error."""
     command = [sys.executable, "-m", "sphinx", "--quiet", "--fail-on-warning", "--keep-going"]
     done = subprocess.run(
         [*command, "--conf-dir", "docs", ".", str(folder)],
@@ -43,6 +53,13 @@ def site(tmp_path_factory):
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Every page of the site, by its path."""
+    folder = build(tmp_path_factory.mktemp("site") / "html")
     pages = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.html")}
     assert "notebooks/14_your_own_data.html" in pages
     return {"folder": folder} | {name: Page(path) for name, path in pages.items()}
@@ -53,6 +70,144 @@ def test_every_public_name_stands_in_the_reference():
     text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     names = re.findall(r"^\.\. auto(?:class|function|module):: tlhelpers\.([\w.]+)$", text, re.M)
     assert sorted(name.rpartition(".")[2] for name in names) == tl.__all__
+
+
+FIELDS = ("Parameters", "Attributes", "Call arguments")
+
+
+def documented(thing):
+    """What a docstring says of parameters and attributes: pairs of names and type, in order."""
+    lines, section = (getdoc(thing) or "").splitlines(), None
+    for line, below in zip(lines, [*lines[1:], ""], strict=True):
+        if below.strip() and set(below) == {"-"}:
+            section = line
+        elif section in FIELDS and line and not line.startswith((" ", "-")):
+            name, _, kind = line.partition(" : ")
+            yield name, kind
+
+
+def words(text):
+    """Letters and digits only: a reference has other quotes and marks than its source."""
+    return re.sub(r"[\W_]+", " ", text).strip()
+
+
+def members(name, thing):
+    """A public thing and, of a class or module, what the reference should show of it."""
+    if isinstance(thing, type):
+        own = [
+            part for base in thing.__mro__ if "tlhelpers" in base.__module__ for part in vars(base)
+        ]
+        yield f"tlhelpers.{name}", thing
+        yield from ((f"tlhelpers.{name}.{part}", getattr(thing, part)) for part in own)
+    elif hasattr(thing, "__file__"):
+        whole = thing.__name__
+        own = getattr(thing, "__all__", None) or vars(thing)
+        yield from ((f"{whole}.{part}", getattr(thing, part)) for part in own)
+    else:
+        yield f"tlhelpers.{name}", thing
+
+
+@pytest.mark.slow
+def test_the_reference_shows_every_parameter_as_its_docstring_has_it(site):
+    """Names that share a line stay together with their type; nothing else is taken for a type."""
+    pages = BeautifulSoup(
+        (site["folder"] / "docs/api.html").read_text(encoding="utf-8"), "html.parser"
+    )
+    shown = {
+        place["id"]: place.parent.find("dd", recursive=False)
+        for place in pages.select("dt.sig[id]")
+    }
+    looked_at, lost = 0, []
+    for name in tl.__all__:
+        for place, thing in members(name, getattr(tl, name)):
+            code = callable(thing) or isinstance(thing, property)
+            if place not in shown or not code or not getdoc(thing):
+                continue
+            text = shown[place]
+            summary = words(re.split(r"\n\s*\n", getdoc(thing))[0])
+            if not words(text.get_text()).startswith(summary):
+                lost.append(place)
+            got = [words(mark.parent.get_text()) for mark in text.select("dl.field-list strong")]
+            for names, kind in documented(thing):
+                looked_at += 1
+                if not any(line.startswith(words(f"{names} {kind}")) for line in got):
+                    lost.append((place, names))
+    assert not lost
+    assert looked_at > 200
+
+
+@pytest.mark.slow
+def test_the_reference_shows_what_a_class_inherits_within_the_package(site):
+    """A method that stands in a base of ours can be found as well."""
+    places = site["docs/api.html"].places
+    for name in ("Task.few", "AudioTask.score", "TextSplit.take", "HubLayer.unfreeze"):
+        assert f"tlhelpers.{name}" in places
+
+
+def contrast(one, other):
+    """How much lighter one colour is than the other, from 1 to 21, as WCAG has it."""
+    shares = np.array(
+        [[int(text[i : i + 2], 16) / 255 for i in (1, 3, 5)] for text in (one, other)]
+    )
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    low, high = sorted(linear @ (0.2126, 0.7152, 0.0722))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_lines_of_pictures_stand_out_from_their_paper():
+    """The colours of all pictures have 3:1 at least, and what is written in them 4.5:1."""
+    for colour in {*styles.COLOURS, *styles.METHOD_COLOURS.values(), styles.REMOVED}:
+        assert contrast(colour, styles.PAPER) >= 3, colour
+    assert contrast(styles.INK, styles.PAPER) >= 4.5
+
+
+def test_pictures_of_notebooks_bring_their_paper_with_them():
+    """None is transparent, so that a dark page changes nothing in it."""
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            for output in cell.get("outputs", ()):
+                if content := output.get("data", {}).get("image/png"):
+                    image = Image.open(io.BytesIO(base64.b64decode(content))).convert("RGBA")
+                    assert image.getextrema()[3] == (255, 255), (path.name, cell["id"])
+
+
+def test_texts_of_the_site_stand_out_in_both_themes():
+    """The colours that are ours have 4.5:1 at least, on white and on the dark ground."""
+    options = runpy.run_path(str(ROOT / "docs" / "conf.py"))["html_theme_options"]
+    for ground, theme in ((WHITE, "light_css_variables"), (DARK, "dark_css_variables")):
+        for name, colour in options[theme].items():
+            assert contrast(colour, ground) >= 4.5, (theme, name)
+
+
+def test_the_style_sheet_mends_every_colour_of_a_stored_output():
+    """Keras colours the summary of a model; each colour has one for white and one for dark."""
+    sheet = (ROOT / "docs" / "_static" / "site.css").read_text(encoding="utf-8")
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        text = path.read_text(encoding="utf-8")
+        for colour in set(re.findall(r"<span style=\\?\"color: (#\w{6})", text)):
+            assert f'"color: {colour}"' in sheet, (path.name, colour)
+
+
+def test_the_glossary_leads_to_notebooks():
+    """Each of its words has a sentence, and a notebook that measures it or shows it first."""
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    entries = re.findall(r"^(\w.*)\n((?:  .*\n)+)", text, re.M)
+    assert 35 <= len(entries) <= 50
+    assert len({word for word, _ in entries}) == len(entries)
+    for word, said in entries:
+        (number, file) = re.search(r"\[Notebook\s+(\d\d)\]\(\.\./(.*)\)$", said.strip()).groups()
+        assert file.startswith(f"notebooks/{number}_"), word
+        assert (ROOT / file).exists(), word
+
+
+def test_the_workflow_publishes_what_make_site_writes():
+    """It runs the command of the Makefile and takes the folder that this fills."""
+    text = (ROOT / ".github" / "workflows" / "site.yml").read_text(encoding="utf-8")
+    steps = yaml.safe_load(text)["jobs"]["build"]["steps"]
+    assert "make site" in [step.get("run") for step in steps]
+    (folder,) = (step["with"]["path"] for step in steps if "upload" in step.get("uses", ""))
+    rule = re.search(r"^site:.*\n(?:\t.*\n)+", (ROOT / "Makefile").read_text(), re.M)[0]
+    assert rule.split()[-1] == folder
 
 
 @pytest.mark.slow
