@@ -208,8 +208,9 @@ def test_code_parses(name):
 
 
 def test_readme_is_up_to_date():
-    """Tables and picture of the README, and all results, are those of the committed notebooks."""
-    for page, made in ((build.README, build.readme), (build.RESULTS, build.results)):
+    """Tables and picture of the README and of the site are those of the committed notebooks."""
+    pages = (build.README, build.readme), (build.RESULTS, build.results)
+    for page, made in (*pages, (build.CHEAT_SHEET, build.cheat_sheet)):
         text = page.read_text(encoding="utf-8")
         assert made(text, NOTEBOOKS) == text
     assert build.PICTURE.read_bytes() == build.picture(NOTEBOOKS)

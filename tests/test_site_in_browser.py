@@ -1,6 +1,7 @@
 """The site in a real browser: readable by everyone, searched, and held in one hand."""
 
 import functools
+import re
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -135,3 +136,10 @@ def test_a_word_is_found(tab, address, word, place):
 def test_nothing_is_asked_of_other_machines(tab):
     """Neither fonts nor badges nor statistics: it can be read without internet."""
     assert tab.elsewhere == []
+
+
+def test_the_cheat_sheet_prints_on_one_page(tab, address):
+    """On the paper of both continents."""
+    tab.goto(f"{address}/docs/cheat_sheet.html")
+    for paper in ("A4", "Letter"):
+        assert len(re.findall(rb"/Type\s*/Page\b", tab.pdf(format=paper))) == 1

@@ -23,12 +23,14 @@ from nbclient import NotebookClient
 from PIL import Image
 
 from tlhelpers.notebook.figures import MIME_TYPE
+from tools.cheat_sheet import rules
 from tools.set_repository import BADGE, COLAB, INSTALL, address, place
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 README = ROOT / "README.md"
 RESULTS = ROOT / "docs" / "results.md"
+CHEAT_SHEET = ROOT / "docs" / "cheat_sheet.md"
 PICTURE = ROOT / "docs" / "labels_per_class.png"  # output of the cell tagged `readme-picture`
 
 # What the README shows of the notebooks' key figures
@@ -289,6 +291,11 @@ def results(text, notebooks):
     return with_section(text, "results", table)
 
 
+def cheat_sheet(text, notebooks):
+    """The page that prints on one, made anew."""
+    return with_section(text, "rules", rules(notebooks, key_figures))
+
+
 def picture(notebooks):
     """The PNG of the cell tagged `readme-picture`."""
     cells = (cell for notebook in notebooks.values() for cell in notebook.cells)
@@ -314,7 +321,7 @@ def main():
         else:
             execute(path.resolve())
     notebooks = read_all()
-    for page, made in ((README, readme), (RESULTS, results)):
+    for page, made in ((README, readme), (RESULTS, results), (CHEAT_SHEET, cheat_sheet)):
         page.write_text(made(page.read_text(encoding="utf-8"), notebooks), encoding="utf-8")
     PICTURE.write_bytes(picture(notebooks))
 
