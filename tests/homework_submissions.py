@@ -1,7 +1,9 @@
 """Odd submissions of the first homework, and the points that they must get.
 
 Each function turns a solved notebook into what a student hands in. EXPECTED holds the points of
-the exercises, NAMES the file that is handed in.
+the exercises, NAMES the file that is handed in. AS_IT_IS names those of the homework as students
+get it. The others hand in the same cells, with the code of PLAIN in those that need TensorFlow: it
+takes most of the time of grading, and has no part in how a submission is treated.
 """
 
 import copy
@@ -51,13 +53,85 @@ if os.fork() == 0:
         os.execv(sys.executable, [sys.executable, "-c", {SPOILER!r}])
     os._exit(0)
 """
-EXPECTED, NAMES, CHANGES = {}, {}, {}
+PLAIN = {
+    "setup": "import numpy as np",
+    "data": "values = np.arange(1.0, 7)",
+    "given": "def width(values):\n    return values.max() - values.min()",
+    "ex1": """\
+model = None
+### BEGIN SOLUTION
+model = lambda values: 2 * values + 1
+### END SOLUTION""",
+    "ex1_check": """\
+assert model is not None, "Exercise 1: `model` is nothing yet."
+assert width(model(values)) == 10, f"Exercise 1: the width is {width(model(values))}."
+print("Exercise 1: visible checks passed")
+### BEGIN HIDDEN TESTS
+for each_value in range(20):
+    assert model(each_value) == 2 * each_value + 1, "Exercise 1: twice and one more."
+float(2)
+### END HIDDEN TESTS""",
+    "photos": "print(values)",
+    "ex3": """\
+def prepare(picture):
+    ### BEGIN SOLUTION
+    return np.asarray(picture, "float32")[None] / 255
+    ### END SOLUTION""",
+    "ex3_check": """\
+assert prepare(np.zeros((2, 3))).shape == (1, 2, 3), "Exercise 3: a batch is expected."
+print("Exercise 3: visible checks passed")
+### BEGIN HIDDEN TESTS
+for shade in (0, 51, 255):
+    got = prepare(np.full((2, 3), shade))
+    assert abs(got - shade / 255).max() < 1e-6, "Exercise 3: from 0 to 1 is expected."
+float(2)
+### END HIDDEN TESTS""",
+    "ex3_names_check": """\
+assert prepare(np.zeros((4, 5))).dtype == "float32", "Exercise 3: float32 is expected."
+print("Exercise 3: visible checks passed")
+### BEGIN HIDDEN TESTS
+assert prepare(np.ones((2, 2), "uint8")).dtype == "float32", "Exercise 3: bytes as well"
+float(1)
+### END HIDDEN TESTS""",
+    "ex3_own": """\
+prepare(np.zeros((4, 5)))
+verdict = ""
+### BEGIN SOLUTION
+verdict = "near"
+### END SOLUTION""",
+    "ex3_own_check": """\
+assert verdict in ("right", "near"), f"Exercise 3: your verdict is {verdict!r}."
+print("Exercise 3: visible checks passed")
+### BEGIN HIDDEN TESTS
+assert verdict == "near", "Exercise 3: does the name say what is there, or something in it?"
+float(1)
+### END HIDDEN TESTS""",
+}
+# An answer that does not come back in the first check of exercise 2; its seed is right
+LOOPS = """
+
+honest = split
+
+def split(originals, share, seed):
+    if seed in (0, 3):
+        while True:
+{}
+    return honest(originals, share, seed)
+"""
+DEAF = """\
+            try:
+                time.sleep(1)
+            except BaseException:
+                pass
+"""
+EXPECTED, NAMES, CHANGES, AS_IT_IS = {}, {}, {}, set()
 
 
-def submission(*points, name="{student}_{notebook}.ipynb"):
+def submission(*points, name="{student}_{notebook}.ipynb", as_it_is=False):
     def keep(change):
         student = change.__name__
         EXPECTED[student], NAMES[student], CHANGES[student] = points, name, change
+        AS_IT_IS.update({student} if as_it_is else ())
         return change
 
     return keep
@@ -135,7 +209,7 @@ def cleared(notebook, _):
     notebook.metadata = {}
 
 
-@submission(2, 4, 4, name="{student}_Copy_of_{notebook}.ipynb")
+@submission(2, 4, 4, name="{student}_Copy_of_{notebook}.ipynb", as_it_is=True)
 def colab(notebook, _):
     """Saved by Colab: an older format, ids in the metadata, its own entries, outputs."""
     notebook.nbformat_minor = 0
@@ -156,35 +230,23 @@ def colab(notebook, _):
             each.execution_count = 3
 
 
-@submission(0, 0, 4)
+@submission(0, 1, 4)
 def dies(notebook, _):
-    """Python ends in a cell and in what a check calls, and a loop has no end."""
+    """Python ends in a cell and in what a check calls, and a loop has no end for some seeds."""
     cell(notebook, "ex1").source = """\
 import os
 
-class Ends(keras.Model):
-    def call(self, *_):
-        os._exit(1)
-
-model = Ends()
+def model(_):
+    os._exit(1)
 """
-    cell(notebook, "ex2").source = "def split(*_):\n    while True:\n        pass"
+    cell(notebook, "ex2").source += LOOPS.format("            pass")
     notebook.cells.insert(place(notebook, "ex3"), new_code_cell("quit()"))
 
 
-@submission(2, 0, 4)
+@submission(2, 1, 4)
 def deaf(notebook, _):
-    """A loop that swallows the interrupt as well."""
-    cell(notebook, "ex2").source = """\
-import time
-
-def split(*_):
-    while True:
-        try:
-            time.sleep(1)
-        except BaseException:
-            pass
-"""
+    """A loop that swallows the interrupt as well; it costs one check."""
+    cell(notebook, "ex2").source += f"\n\nimport time{LOOPS.format(DEAF)}"
 
 
 @submission(0, 0, 4)

@@ -16,7 +16,7 @@ import warnings
 import nbformat
 import pytest
 import sealing
-from homework_submissions import CHANGES, EXPECTED, NAMES
+from homework_submissions import AS_IT_IS, CHANGES, EXPECTED, NAMES, PLAIN
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
@@ -54,9 +54,9 @@ def own_lines(pattern, path):
     return {line for line in lines if len(line) > 15 and line not in rest}
 
 
-def nbgrader(course, *arguments):
-    """Run a command of nbgrader in the folder of a course."""
-    command = [sys.executable, "-m", "nbgrader", *arguments]
+def python(course, *arguments):
+    """Run Python in the folder of a course; returns what it says of errors."""
+    command = [sys.executable, *arguments]
     paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = os.environ | {"PYTHONPATH": paths}
     done = subprocess.run(
@@ -66,10 +66,13 @@ def nbgrader(course, *arguments):
     return done.stderr
 
 
-@pytest.fixture
-def course(tmp_path):
-    """A folder of a course, with nothing in it but what is authored."""
-    folder = tmp_path / "course"
+def nbgrader(course, *arguments):
+    """Run a command of nbgrader in the folder of a course."""
+    return python(course, "-m", "nbgrader", *arguments)
+
+
+def authored(folder):
+    """Make the folder of a course, with nothing in it but what is authored."""
     folder.mkdir()
     shutil.copy(HOMEWORK / "nbgrader_config.py", folder)
     for name in ("grader", "source"):
@@ -77,11 +80,34 @@ def course(tmp_path):
     return folder
 
 
+@pytest.fixture
+def course(tmp_path):
+    return authored(tmp_path / "course")
+
+
+# `nbgrader generate_assignment`, for several in one Python
+GENERATE = """
+import sys
+from nbgrader.apps import GenerateAssignmentApp
+
+for name in sys.argv[1:]:
+    GenerateAssignmentApp.clear_instance()
+    GenerateAssignmentApp.launch_instance([name, "--no-db"])
+"""
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    """A course in which all homeworks have been released anew."""
+    course = authored(tmp_path_factory.mktemp("released") / "course")
+    python(course, "-c", GENERATE, *SOURCES)
+    return course
+
+
 @every_assignment
-def test_release_is_that_of_the_source(assignment, course):
+def test_release_is_that_of_the_source(assignment, released):
     """`make homework` would change nothing."""
-    nbgrader(course, "generate_assignment", assignment, "--no-db")
-    made = {p.name: p.read_bytes() for p in (course / "release" / assignment).iterdir()}
+    made = {p.name: p.read_bytes() for p in (released / "release" / assignment).iterdir()}
     kept = {p.name: p.read_bytes() for p in (HOMEWORK / "release" / assignment).iterdir()}
     assert made == kept, "run: make homework"
 
@@ -260,31 +286,36 @@ SHORT = (
 )
 
 
-def judged():
+def judged(*, plain):
     """Points by student; some submissions do harm where they are not sealed off."""
     harmful = {"abides", "curious"} if not sealing.can_seal() else set()
-    return {name: points for name, points in EXPECTED.items() if name not in harmful}
+    students = (EXPECTED.keys() - AS_IT_IS if plain else AS_IT_IS) - harmful
+    return {name: points for name, points in EXPECTED.items() if name in students}
 
 
-@pytest.fixture
-def submitted(course, monkeypatch):
+@pytest.fixture(params=[False, True], ids=["as it is", "plain"])
+def submitted(request, course, monkeypatch):
     """A course whose first homework ends after three exercises, and its odd submissions.
 
-    How submissions are treated does not depend on their number, and the rest takes longest.
+    How submissions are treated does not depend on the number of exercises, nor on what is computed.
     """
     with tempfile.TemporaryDirectory() as temporary:
         monkeypatch.setenv("TMPDIR", temporary)
         monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(course.parent / "runtime"))
-        yield submit(course)
+        expected = judged(plain=request.param)
+        submit(course, expected, PLAIN if request.param else {})
+        yield course, expected
 
 
-def submit(course):
-    """Release, and hand the submissions in; returns the course."""
+def submit(course, students, code):
+    """Release with this code in cells, and hand the submissions in."""
     for assignment in SOURCES.keys() - {"hw1"}:
         shutil.rmtree(course / "source" / assignment)
     path = course / "source" / "hw1" / SOURCES["hw1"].name
     source = nbformat.read(path, as_version=4)
     source.cells = source.cells[: [cell.id for cell in source.cells].index(SHORT[-1][-1]) + 1]
+    for cell in source.cells:
+        cell.source = code.get(cell.id, cell.source)
     nbformat.write(source, path)
     with open(course / "nbgrader_config.py", "a", encoding="utf-8") as config:
         config.write(
@@ -294,7 +325,7 @@ def submit(course):
 
     release = nbformat.read(course / "release" / "hw1" / path.name, as_version=4)
     archive = course / "downloaded" / "hw1" / "archive"
-    for student in judged():
+    for student in students:
         notebook = copy.deepcopy(release)
         for cell in notebook.cells:
             if cell.metadata.nbgrader.solution:
@@ -304,7 +335,6 @@ def submit(course):
         file = archive / NAMES[student].format(student=student, notebook=path.stem)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
-    return course
 
 
 def contents(folder):
@@ -314,7 +344,7 @@ def contents(folder):
 @pytest.mark.slow
 def test_odd_submissions_are_graded_by_nbgraders_commands(submitted):
     """Collected, graded, explained and exported, with the points that are written beside them."""
-    course, expected, sealed = submitted, judged(), sealing.can_seal()
+    (course, expected), sealed = submitted, sealing.can_seal()
     nbgrader(course, "zip_collect", "hw1")
     before = contents(course)
     log = nbgrader(course, "autograde", "hw1")
@@ -358,11 +388,11 @@ def test_odd_submissions_are_graded_by_nbgraders_commands(submitted):
         text = html.unescape(page)
         assert [line for line in hidden if line in text] == [], student
         assert "site-packages" not in text
-        assert f"Score: {sum(EXPECTED[student])}.0 / 10.0" in text
-    solution = "keras.layers.Dense(3)"
-    assert solution in cells(source)["ex1"].source
-    if not sealed:
+        assert f"{source.stem}: {sum(EXPECTED[student])}.0 of 10.0 points" in text
+    if not sealed or "curious" not in expected:
         return
+    solution = "2 * values + 1"
+    assert solution in cells(source)["ex1"].source
     graded = course / "autograded" / "curious" / "hw1" / source.name
     outputs = [cell.get("outputs") for cell in nbformat.read(graded, as_version=4).cells]
     assert solution not in str(outputs)

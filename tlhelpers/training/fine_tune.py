@@ -156,7 +156,9 @@ def fine_tune(
             """What a stage trained, None where the backup holds it finished, and its history."""
 
             def train(fit_part):
-                cut = _without_trunk(model, data, validation, **fit)
+                cut = model, data, None
+                if length != 0:  # else there is nothing to compute the frozen part for
+                    cut = _without_trunk(model, data, validation, **fit)
                 solve = name == "head" and length != 0
                 history = solve_head(*cut, loss, fit.get("class_weight")) if solve else None
                 if history is None:

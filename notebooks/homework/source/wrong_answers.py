@@ -298,17 +298,33 @@ def unfreeze_blocks(network, names):
         ),
         (
             "no copy before",
-            ("[np.array(array) for array in network.get_weights()]", "network.weights"),
+            """\
+def arrays_moved(model, network, x, y):
+    before = network.weights
+    model.fit(x, y, verbose=0)
+    return sum(not np.array_equal(a, b) for a, b in zip(before, network.weights, strict=True))
+
+
+moved = dict.fromkeys(moved, 0)
+""",
             "in none of the cases did anything move.*copy",
         ),
         (
             "head counted as well",
-            ("network.get_weights()", "model.get_weights()"),
+            """\
+def arrays_moved(model, network, x, y):
+    before = model.get_weights()
+    model.fit(x, y, verbose=0)
+    return sum(not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+moved = {case: count + 2 for case, count in moved.items()}
+""",
             "the head is not part of the network",
         ),
     ],
     "ex3": [
-        ("nothing repaired", "repaired = broken", "the doctor still finds: "),
+        ("nothing repaired", "repaired = lambda split: patient", "the doctor still finds: "),
         (
             "everything unfrozen",
             ('unfreeze_blocks(model.layers[0], ["block7"])', "model.layers[0].trainable = True"),
@@ -369,12 +385,6 @@ def choose_depth(train, held_out):
             "not on the pictures it learnt from, and no number typed in",
         ),
         (
-            "always the probe",
-            ("models[max(accuracy, key=accuracy.get)]", "models[0]"),
-            "Return the model that is best there",
-            (0, 1, 1),
-        ),
-        (
             "BatchNorm of the last block trains",
             (
                 "unfreeze_blocks(model.layers[0], blocks[-depth:])",
@@ -395,7 +405,7 @@ def choose_depth(train, held_out):
     "ex5": [
         (
             "shares the wrong way round",
-            ("(1 - share) * a + share * b", "share * a + (1 - share) * b"),
+            "table = table[::-1].set_axis(table.index)\nbest = table.idxmax().to_dict()",
             "at share 0.*measuring gives",
             (0, 1, 0),
         ),
@@ -417,6 +427,8 @@ def choose_depth(train, held_out):
             (
                 "unfreeze_blocks(model.layers[0], tl.blocks(model.layers[0]))",
                 "model.layers[0].trainable = True",
+                "epochs=4",
+                "epochs=1",
             ),
             "statistics of BatchNorm differ",
             (0, 1, 1),
@@ -1005,15 +1017,9 @@ def choose(market):
             (0, 1, 0),
         ),
         (
-            "the highest regret wins",
-            "winner = table.idxmax().to_dict()",
-            "the lowest regret. Report what was measured",
-            (2, 0, 2),
-        ),
-        (
             "winner as hoped for",
             'winner = dict.fromkeys(winner, "k-NN")',
-            "Report what was measured",
+            "the lowest regret. Report what was measured",
             (2, 0, 2),
         ),
         (
