@@ -7,11 +7,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import nbformat
 import pytest
 from browser import chromium
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+import tlhelpers as tl
 from tools.working_copies import ROOT, make_copies, read_record, untouched
 
 pytestmark = [
@@ -19,6 +22,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("make") is None, reason="there is no make here"),
 ]
 FIRST, SECOND = "01_first_transfer.ipynb", "02_feature_extraction.ipynb"
+NAMES = "07_zero_shot_images.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +33,8 @@ def lab(tmp_path_factory):
     command = ["make", "--assume-old=.venv/.installed", "lab", "OUTPUTS=no"]
     command += [f"BIN={Path(sys.executable).parent}", f"COPIES={home / 'copies'}"]
     command += ["LAB_ARGS=--no-browser --allow-root --port=0"]
-    environment = {name: v for name, v in os.environ.items() if not name.startswith("JUPYTER")}
+    ours = ("JUPYTER", "MPL")  # settings of these tests, not of somebody new
+    environment = {name: v for name, v in os.environ.items() if not name.startswith(ours)}
     environment |= {"HOME": str(home), "TLHELPERS_CACHE": str(home / "cache")}
     with log.open("wb") as stream:
         started = subprocess.Popen(
@@ -80,6 +85,22 @@ def opened(tab, name):
     return notebook
 
 
+def written(folder, name, *cells):
+    """A notebook of these cells, among the copies."""
+    title = new_markdown_cell(f"# {name}")
+    notebook = new_notebook(cells=[title, *(new_code_cell(dedent(cell)) for cell in cells)])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, folder / name)
+    return name
+
+
+def run_all(tab, notebook):
+    """Run its cells, one after the other."""
+    notebook.locator(".jp-MarkdownOutput").first.click()
+    for _ in range(1 + notebook.locator(".jp-CodeCell").count()):
+        tab.keyboard.press("Shift+Enter")
+
+
 def saved(path):
     """Whether JupyterLab has written the notebook, to its end: it adds the version of Python."""
     try:
@@ -103,6 +124,22 @@ def test_the_first_cells_run(lab, tab):
     outputs.get_by_text("4,694,024 numbers").wait_for()
 
 
+def test_a_name_that_was_typed_finds_pictures(lab, tab):
+    """In notebook 07, somebody's own word in place of ours."""
+    folder, _, _ = lab
+    cells = nbformat.read(folder / NAMES, as_version=4).cells
+    last = next(i for i, cell in enumerate(cells) if "tl.plots.nearest(" in cell.source)
+    notebook = opened(tab, NAMES)
+    notebook.locator(".cm-content", has_text="QUERIES =").first.click()
+    tab.keyboard.press("Control+a")
+    tab.keyboard.type('QUERIES = ["a bicycle"]')
+    notebook.locator(".jp-MarkdownOutput").first.click()
+    for _ in range(last + 1):
+        tab.keyboard.press("Shift+Enter")
+    notebook.locator(".jp-OutputArea-output img").first.wait_for()
+    assert not notebook.get_by_text("Traceback").count()
+
+
 def test_reading_leaves_a_copy_untouched(lab, tab):
     """What JupyterLab saves of a notebook with outputs that was only read shows the same."""
     folder, _, _ = lab
@@ -115,6 +152,68 @@ def test_reading_leaves_a_copy_untouched(lab, tab):
         tab.wait_for_timeout(100)
     assert (folder / SECOND).read_bytes() != (ROOT / "notebooks" / SECOND).read_bytes()
     assert untouched(folder / SECOND, read_record(folder)[1][SECOND])
+
+
+LABELLING = """
+    import numpy as np
+    import tlhelpers as tl
+
+    images = np.random.default_rng(0).random((40, 16, 16, 3))
+    store = tl.LabelStore("labels.sqlite")
+    run = tl.AccumulationRun(store, images, images.reshape(40, -1), ("cat", "dog"), round_size=5)
+    tl.Labeller(run, images, who="ann", rounds=1)
+"""
+
+
+def test_five_pictures_are_labelled_by_click_and_key(lab, tab):
+    """Two clicks and three keys in the widget are five labels in the store, with who gave them."""
+    folder, _, _ = lab
+    notebook = opened(tab, written(folder, "labelling.ipynb", LABELLING))
+    run_all(tab, notebook)
+    widget = notebook.locator(".jp-OutputArea-output")
+    given = []
+    for number in range(5):
+        widget.get_by_text(f"{5 - number} to go").wait_for()
+        tab.wait_for_timeout(300)  # what comes sooner was meant for the picture before
+        given.append("dog" if number % 2 else "cat")
+        if number < 2:
+            widget.get_by_role("button", name=given[-1]).click()
+        else:
+            widget.get_by_placeholder("click here, type keys").press(given[-1][0])
+    while not (rows := answers(folder / "labels.sqlite")) or len(rows) < 5:
+        tab.wait_for_timeout(100)
+    assert [label for label, _ in rows] == given
+    assert {who for _, who in rows} == {"ann"}
+
+
+def answers(path):
+    """Label and name of each answer in a store."""
+    with tl.LabelStore(path) as store:
+        return [(answer.label, answer.who) for answer in store]
+
+
+DRAWING = """
+    import tlhelpers as tl
+
+    def say(picture):
+        print("seen", picture.shape, "dark" if picture.min() < 0.5 else "white")
+
+    tl.DrawingPad(32, on_picture=say)
+"""
+
+
+def test_a_digit_is_drawn(lab, tab):
+    """What the mouse draws reaches the function in the notebook."""
+    notebook = opened(tab, written(lab[0], "drawing.ipynb", DRAWING))
+    run_all(tab, notebook)
+    canvas = notebook.get_by_label("White ground to draw on")
+    canvas.wait_for()
+    box = canvas.bounding_box()
+    tab.mouse.move(box["x"] + 140, box["y"] + 40)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + 140, box["y"] + 240, steps=8)
+    tab.mouse.up()
+    notebook.get_by_text("dark").wait_for()
 
 
 def test_nothing_is_in_the_way(lab, tab):
