@@ -100,8 +100,10 @@ def h_score(features: ArrayLike, labels: ArrayLike) -> float:
     x = x - x.mean(axis=0)
     sums = targets.T @ x  # [classes, d]
     covariance, shrinkage = ledoit_wolf(x, assume_centered=True)
-    between = sums.T @ (sums / targets.sum(axis=0)[:, None]) / len(x)
-    return float((1 - shrinkage) * np.trace(np.linalg.lstsq(covariance, between, rcond=None)[0]))
+    means = sums / targets.sum(axis=0)[:, None]
+    # the trace of the solution for sums.T @ means, with as many right sides as classes, not as d
+    solved = np.linalg.lstsq(covariance, sums.T, rcond=None)[0]  # [d, classes]
+    return float((1 - shrinkage) * np.sum(solved.T * means) / len(x))
 
 
 def leep(probabilities: ArrayLike, labels: ArrayLike) -> float:
