@@ -179,7 +179,7 @@ def test_five_pictures_are_labelled_by_click_and_key(lab, tab):
         if number < 2:
             widget.get_by_role("button", name=given[-1]).click()
         else:
-            widget.get_by_placeholder("click here, type keys").press(given[-1][0])
+            widget.get_by_label("Keys:").press(given[-1][0])
     while not (rows := answers(folder / "labels.sqlite")) or len(rows) < 5:
         tab.wait_for_timeout(100)
     assert [label for label, _ in rows] == given

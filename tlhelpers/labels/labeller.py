@@ -88,7 +88,9 @@ class Labeller(_Column):
         self._progress = widgets.HTML()
         self._picture = widgets.Image(format="png")
         self._message = widgets.HTML()
-        self._box = widgets.Text(layout={"width": "20em"}, placeholder="click here, type keys")
+        self._box = widgets.Text(
+            description="Keys:", layout={"width": "26em"}, placeholder="click here, type keys"
+        )
         self._box.observe(self._typed, "value")
         self._effects: list[bool] = []  # for each key in the box, whether its answer still stands
         self._latest = -PAUSE
