@@ -171,6 +171,7 @@ def test_five_pictures_are_labelled_by_click_and_key(lab, tab):
     notebook = opened(tab, written(folder, "labelling.ipynb", LABELLING))
     run_all(tab, notebook)
     widget = notebook.locator(".jp-OutputArea-output")
+    widget.get_by_role("img", name="which waits for a label").wait_for()
     given = []
     for number in range(5):
         widget.get_by_text(f"{5 - number} to go").wait_for()

@@ -1,4 +1,6 @@
+import base64
 import io
+import re
 import subprocess
 import sys
 
@@ -261,13 +263,22 @@ def test_it_resumes(run, images):
     assert again.position == labeller.position
 
 
+def shown(labeller):
+    """The picture in the widget, which says in words what it is."""
+    (content,) = re.findall(
+        r'^<img alt="Picture \d+, which waits for a label" src="data:image/png;base64,(.+)">$',
+        labeller._picture.value,
+    )
+    return Image.open(io.BytesIO(base64.b64decode(content)))
+
+
 @pytest.mark.parametrize("kind", ["float32", "uint8"])
 def test_the_picture_is_the_one_asked_for(run, images, kind):
     """The PNG shows the pool's picture, enlarged in its own proportions."""
     pool = images if kind == "float32" else (images * 255).round().astype("uint8")
     flat = np.broadcast_to(pool[:, :1, :1], pool.shape)  # one colour each: survives enlarging
     labeller = tl.Labeller(run, flat)
-    picture = Image.open(io.BytesIO(labeller._picture.value))
+    picture = shown(labeller)
     assert picture.size == (112, 224)
     assert labeller.layout.align_items == "flex-start"  # not stretched over the page
     expected = np.round(images[labeller.position, 0, 0] * 255)
@@ -310,7 +321,7 @@ def test_images_of_another_form(run, images, change, message):
 def test_grey_images(run, images):
     """Grey pictures with and without a last axis are shown."""
     for grey in (images[..., 0], images[..., :1]):
-        picture = Image.open(io.BytesIO(tl.Labeller(run, grey)._picture.value))
+        picture = shown(tl.Labeller(run, grey))
         assert picture.mode == "L"
 
 

@@ -129,6 +129,7 @@ def test_the_panel_answers_the_same(model):
     assert panel.answer == ask(model, upload)
     assert "red: 1.00" in panel.shown
     assert panel._picture.layout.display == ""
+    assert 'alt="The picture that you chose"' in panel._picture.value
     panel.take([{"name": "<b>.txt", "content": b"no"}])
     assert "&lt;b&gt;.txt cannot be used" in panel.shown
     assert panel._picture.layout.display == "none"

@@ -1,5 +1,7 @@
-"""A picture as a PNG file, for widgets and pages."""
+"""A picture as a PNG file, and as HTML with words for it, for widgets and pages."""
 
+import base64
+import html
 import io
 
 import numpy as np
@@ -22,3 +24,13 @@ def as_png(image: np.ndarray, side: int | None = None) -> bytes:
         picture = picture.resize(size, Image.Resampling.LANCZOS)
     picture.save(stream, "PNG")
     return stream.getvalue()
+
+
+def as_html(image: np.ndarray, words: str, side: int | None = None) -> str:
+    """Return a picture as HTML that says in words what it is, for who cannot see it.
+
+    >>> as_html(np.zeros((2, 2, 3)), "a black square")[:49]
+    '<img alt="a black square" src="data:image/png;bas'
+    """
+    content = base64.b64encode(as_png(image, side)).decode()
+    return f'<img alt="{html.escape(words)}" src="data:image/png;base64,{content}">'

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from ..images.as_png import as_png
+from ..images.as_png import as_html
 from ..images.lazy_images import Images
 from ..runtime.load_widgets import load_widgets
 from .accumulation_run import AccumulationRun
@@ -86,7 +86,7 @@ class Labeller(_Column):
         self.position = None
         self._end = None if rounds is None else run.round + rounds
         self._progress = widgets.HTML()
-        self._picture = widgets.Image(format="png")
+        self._picture = widgets.HTML()
         self._message = widgets.HTML()
         self._box = widgets.Text(
             description="Keys:", layout={"width": "26em"}, placeholder="click here, type keys"
@@ -218,7 +218,8 @@ class Labeller(_Column):
             self._progress.value = (
                 f"Round {number}, {len(waiting)} to go. {labelled} of {len(self.images)} labelled."
             )
-            self._picture.value = as_png(self.images[position], SIDE)
+            words = f"Picture {position}, which waits for a label"
+            self._picture.value = as_html(self.images[position], words, SIDE)
             self._picture.layout.display = ""
         for button in self._buttons[:-1]:
             button.disabled = position is None

@@ -4,7 +4,7 @@ import html
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..images.as_png import as_png
+from ..images.as_png import as_html
 from ..runtime.load_widgets import load_widgets
 from .answer_picture import Answer, Classifier, answer_picture
 
@@ -44,7 +44,7 @@ class ServePanel(_Column):
         self._upload = widgets.FileUpload(accept="image/*", multiple=False)
         self._upload.description = "a picture"
         self._upload.observe(lambda change: change["new"] and self.take(change["new"]), "value")
-        self._picture = widgets.Image(format="png", layout={"display": "none", "width": "160px"})
+        self._picture = widgets.HTML(layout={"display": "none"})
         self._words = widgets.HTML()
         heading = widgets.HTML(f"<b>{html.escape(title)}</b>")
         rows = [heading, self._upload, self._picture, self._words]
@@ -67,6 +67,6 @@ class ServePanel(_Column):
         self._words.value = f"<p><b>{said}</b></p><table>{bars}</table>"
         seen = answer.picture
         if seen is not None:
-            self._picture.value = as_png(seen)
+            self._picture.value = as_html(seen, "The picture that you chose", 160)
         self._picture.layout.display = "none" if seen is None else ""
         return answer
