@@ -4,7 +4,7 @@ import itertools
 import re
 
 import pytest
-from test_notebooks import NOTEBOOKS, build, plain, words
+from test_notebooks import NOTEBOOKS, build, every_notebook, plain, words
 
 ANSWER = re.compile(r"<details><summary>(.+?)</summary>\n\n(.+?)\n</details>", re.S)
 LINK = re.compile(r"\]\((\w+\.ipynb)?#([^)]+)\)")
@@ -22,15 +22,13 @@ def places(name):
     return {re.sub(r"[`*]", "", heading).replace(" ", "-") for heading in headings}
 
 
-# the others have their three questions below "Check yourself", in another form
-WITH_QUIZZES = [name for name in NOTEBOOKS if name[:2] != "02"]
 QUESTIONS = [(name, cell) for name in NOTEBOOKS for cell in cells(name)]
 every_question = pytest.mark.parametrize(
     ("name", "cell"), QUESTIONS, ids=[f"{name[:2]}-{cell.id}" for name, cell in QUESTIONS]
 )
 
 
-@pytest.mark.parametrize("name", WITH_QUIZZES)
+@every_notebook
 def test_three_to_five_where_they_belong_and_five_to_close(name):
     """Before "Check yourself" none stand together; there five do, also on earlier notebooks."""
     asks = ["question" in build.tags(cell) for cell in NOTEBOOKS[name].cells]
