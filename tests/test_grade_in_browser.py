@@ -1,19 +1,14 @@
 """`make grade` in a real browser: nbgrader's pages, and a page of feedback."""
 
-import os
-import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import pytest
-from browser import chromium
+from browser import chromium, jupyter_lab
 from test_attacks import HONEST, grade, needs_seal
-
-from tools.working_copies import ROOT
 
 pytestmark = [
     pytest.mark.slow,
@@ -35,29 +30,9 @@ def course():
 @pytest.fixture(scope="module")
 def address(course, tmp_path_factory):
     """Where `make grade` shows that course."""
-    pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
-    home, log = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("log") / "lab.txt"
-    command = ["make", "--assume-old=.venv/.installed", "grade", f"COURSE={course}"]
-    command += [f"BIN={Path(sys.executable).parent}"]
-    command += ["LAB_ARGS=--no-browser --allow-root --port=0"]
-    environment = {name: v for name, v in os.environ.items() if not name.startswith("JUPYTER")}
-    with log.open("wb") as stream:
-        started = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=environment | {"HOME": str(home)},
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        while not (found := re.search(r"http://127\S+", log.read_text(encoding="utf-8"))):
-            with pytest.raises(subprocess.TimeoutExpired):  # else it ended, which is a failure
-                started.wait(0.2)
-        yield found[0]
-    finally:
-        os.killpg(started.pid, signal.SIGTERM)
-        started.wait(60)
+    home, log = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("log")
+    with jupyter_lab(log, "grade", f"COURSE={course}", HOME=home) as (address, _):
+        yield address
 
 
 def test_an_instructor_finds_nbgraders_pages(address, tmp_path):

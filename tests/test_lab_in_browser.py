@@ -1,17 +1,12 @@
 """`make lab` in a real browser: the working copies open, run and are read, and nothing pops up."""
 
-import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
-from pathlib import Path
 from textwrap import dedent
 
 import nbformat
 import pytest
-from browser import chromium
+from browser import chromium, jupyter_lab, new_tab
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 import tlhelpers as tl
@@ -28,31 +23,12 @@ NAMES = "07_zero_shot_images.ipynb"
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """Yield folder, address and first lines of `make lab OUTPUTS=no`, started by somebody new."""
-    pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
-    home, log = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("log") / "lab.txt"
-    command = ["make", "--assume-old=.venv/.installed", "lab", "OUTPUTS=no"]
-    command += [f"BIN={Path(sys.executable).parent}", f"COPIES={home / 'copies'}"]
-    command += ["LAB_ARGS=--no-browser --allow-root --port=0"]
-    ours = ("JUPYTER", "MPL")  # settings of these tests, not of somebody new
-    environment = {name: v for name, v in os.environ.items() if not name.startswith(ours)}
-    environment |= {"HOME": str(home), "TLHELPERS_CACHE": str(home / "cache")}
-    with log.open("wb") as stream:
-        started = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=environment,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        while not (found := re.search(r"http://127\S+", log.read_text(encoding="utf-8"))):
-            with pytest.raises(subprocess.TimeoutExpired):  # else it ended, which is a failure
-                started.wait(0.2)
-        yield home / "copies", found[0], log
-    finally:
-        os.killpg(started.pid, signal.SIGTERM)
-        started.wait(60)
+    home = tmp_path_factory.mktemp("home")
+    copies = home / "copies"
+    settings = {"HOME": home, "TLHELPERS_CACHE": home / "cache"}
+    target = ("lab", "OUTPUTS=no", f"COPIES={copies}")
+    with jupyter_lab(tmp_path_factory.mktemp("log"), *target, **settings) as (address, log):
+        yield copies, address, log
 
 
 @pytest.fixture(scope="module")
@@ -60,17 +36,7 @@ def tab(lab, tmp_path_factory):
     """The browser, on the first page; `elsewhere` has what it asked of other machines."""
     _, address, _ = lab
     with chromium(tmp_path_factory.mktemp("profile")) as context:
-        page = context.new_page()
-        page.elsewhere = []
-
-        def only_here(route):
-            if route.request.url.startswith((address.partition("/lab")[0], "data:", "blob:")):
-                route.continue_()
-            else:
-                page.elsewhere.append(route.request.url)
-                route.abort()
-
-        page.route("**/*", only_here)
+        page = new_tab(context, address.partition("/lab")[0])
         page.goto(address)
         page.get_by_role("menuitem", name="Kernel").wait_for()
         yield page

@@ -6,7 +6,7 @@ import re
 import keras
 import numpy as np
 import pytest
-from browser import PATIENCE, chromium
+from browser import PATIENCE, chromium, new_tab
 from PIL import Image
 
 import tlhelpers as tl
@@ -48,17 +48,7 @@ def context(tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(context, served):
     """The page, opened once; `elsewhere` has the addresses of other machines that it asked for."""
-    tab = context.new_page()
-    tab.elsewhere = []
-
-    def only_here(route):
-        if route.request.url.startswith((served.url, "data:", "blob:")):
-            route.continue_()
-        else:
-            tab.elsewhere.append(route.request.url)
-            route.abort()
-
-    tab.route("**/*", only_here)
+    tab = new_tab(context, served.url)
     tab.goto(served.url)
     tab.locator("#file input[type=file]").first.wait_for(state="attached")
     return tab

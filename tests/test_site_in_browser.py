@@ -7,7 +7,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from browser import PATIENCE, chromium
+from browser import PATIENCE, chromium, new_tab
 from test_site import build
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -59,18 +59,7 @@ def address(tmp_path_factory):
 def tab(tmp_path_factory, address):
     """A page of the browser; `elsewhere` has what it asked of other machines."""
     with chromium(tmp_path_factory.mktemp("profile")) as context:
-        tab = context.new_page()
-        tab.elsewhere = []
-
-        def only_here(route):
-            if route.request.url.startswith((address, "data:", "blob:")):
-                route.continue_()
-            else:
-                tab.elsewhere.append(route.request.url)
-                route.abort()
-
-        tab.route("**/*", only_here)
-        yield tab
+        yield new_tab(context, address)
 
 
 def findings(tab, rules):

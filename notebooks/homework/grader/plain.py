@@ -10,6 +10,7 @@ from collections import deque
 from types import FunctionType, GeneratorType
 
 import numpy as np
+from untouched import names_of
 
 NUMBERS_AND_TEXTS = (int, float, complex, str, bytes)
 COLLECTIONS = (list, tuple, set, frozenset)
@@ -35,7 +36,7 @@ NETWORK = frozenset(
 )
 # some of these are equal to everything
 DOUBLES = frozenset({"unittest", "mock", "pytest", "_pytest", "hypothesis"})
-names_of, bases_of = (type.__dict__[name].__get__ for name in ("__dict__", "__mro__"))
+family_of = type.__dict__["__mro__"].__get__
 
 
 class NotPlain(AssertionError):
@@ -109,7 +110,7 @@ class Plain:
     def look_into(self, value):
         """Refuse an object of a library in which a notebook's code answers for it."""
         kind = type(value)
-        slots = [name for each in bases_of(kind) for name in names_of(each).get("__slots__", ())]
+        slots = [name for each in family_of(kind) for name in names_of(each).get("__slots__", ())]
         own = {name: getattr(value, name, None) for name in slots if isinstance(name, str)}
         for name, part in {**own, **getattr(value, "__dict__", {})}.items():
             if getattr(part, "__globals__", None) is self.namespace and hasattr(kind, name):
@@ -134,7 +135,7 @@ class Plain:
 
     def stripped(self, value):
         """A value of a class that the notebook defines, as the plain one that it holds."""
-        family = bases_of(type(value))
+        family = family_of(type(value))
         for plain in NUMBERS_AND_TEXTS:
             if among(plain, family):
                 return getattr(plain, f"__{plain.__name__}__")(value)

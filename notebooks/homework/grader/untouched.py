@@ -26,22 +26,13 @@ CLOSE = frozenset(
     {
         *("builtins", "sys", "operator", "functools", "itertools", "math", "re", "copy", "random"),
         *("collections", "pathlib", "os", "posixpath", "tempfile", "statistics", "string", "json"),
-        *(
-            "numpy",
-            "pandas",
-            "scipy",
-            "sklearn",
-            "skimage",
-            "PIL",
-            "keras",
-            "keras_hub",
-            "tlhelpers",
-        ),
+        *("numpy", "pandas", "scipy", "sklearn", "skimage", "PIL", "tlhelpers"),
+        *("keras", "keras_hub"),
     }
 )
 SIGNALS = (*(x for x in signal.valid_signals() if x not in (signal.SIGKILL, signal.SIGSTOP)),)
 TIMERS = (*(getattr(signal, name) for name in dir(signal) if name.startswith("ITIMER_")),)
-names_of_class, bases_of = (type.__dict__[name].__get__ for name in ("__dict__", "__bases__"))
+names_of, bases_of = (type.__dict__[name].__get__ for name in ("__dict__", "__bases__"))
 
 
 def keeper(*modules):
@@ -52,7 +43,7 @@ def keeper(*modules):
     change, remove = type.__setattr__, type.__delattr__
     tables = [(vars(each), dict(vars(each))) for each in modules]
     classes = [
-        (value, names_of_class(value), dict(names_of_class(value)))
+        (value, names_of(value), dict(names_of(value)))
         for module, (_, kept) in zip(modules, tables, strict=True)
         for value in kept.values()
         if isinstance(value, type) and value.__module__ == module.__name__
@@ -187,7 +178,7 @@ class Untouched:
 
     def add(self, *classes):
         """Look at further classes as well."""
-        places = [Place(each, names_of_class(each), type) for each in classes]
+        places = [Place(each, names_of(each), type) for each in classes]
         self.places += places
         self.known |= {id(each) for each in classes}
         self.note(places)

@@ -11,6 +11,7 @@ import traceback
 from types import FunctionType
 
 from plain import NotPlain
+from untouched import bases_of, names_of
 
 # No homework needs these, and they would reach around everything here.
 DENIED = frozenset(
@@ -33,18 +34,12 @@ CODES = frozenset(
 # What is looked at; of a function, what it does may not change
 EVENTS = frozenset(
     {
-        *DENIED,
-        *FORGING,
-        "object.__setattr__",
-        "object.__getattr__",
-        "open",
-        "sys._getframe",
-        "compile",
+        *(*DENIED, *FORGING, "object.__setattr__", "object.__getattr__", "sys._getframe"),
+        *("compile", "open"),
     }
 )
 # What a class of a library may hold besides functions of its own
 COMPILED = type(str.__eq__), type(str.join), type(dict.fromkeys), type
-names_of, bases_of = (type.__dict__[name].__get__ for name in ("__dict__", "__bases__"))
 
 
 class Watch:
